@@ -1,0 +1,61 @@
+# Every table, figure, comparison and the report of the five papers, from raw data to the last plot.
+#
+#   snakemake --cores all                     everything, at the scale this machine is made for
+#   snakemake --cores all infoshape_fig4_3    one artefact
+#   snakemake --cores all --config scale=reduced papers=infoshape
+#
+# Jobs are `python -m …`: each runs by hand with the same arguments. What a job depends on beside its inputs is in
+# its params: a fingerprint of its code and its resolved configuration.
+import sys
+from pathlib import Path
+
+from snakemake.utils import min_version
+
+min_version("9.0")
+
+ROOT = Path(workflow.basedir)
+sys.path.insert(0, str(ROOT))
+
+from common.workflow import dag
+
+PLAN = dag.start(ROOT, config)
+PAPERS = {name: dag.PaperDag(PLAN, name) for name in PLAN.papers}
+REPORT = f"figures/{PLAN.scale}/report/index.html"
+
+
+rule all:
+    input:
+        [
+            paper.records + paper.artefacts + paper.comparison
+            for paper in PAPERS.values()
+        ],
+        REPORT,
+
+
+for name in PAPERS:
+
+    include: f"replications/{name}/rules.smk"
+
+
+rule compare:
+    input:
+        [paper.comparison for paper in PAPERS.values()],
+
+
+rule report:
+    input:
+        [paper.artefacts + paper.comparison for paper in PAPERS.values()],
+        [paper.committed for paper in PAPERS.values()],
+        dag.REPORT_FILES,
+    output:
+        REPORT,
+    log:
+        f"logs/{PLAN.scale}/report.log",
+    localrule: True
+    params:
+        python=dag.PYTHON,
+        code=dag.fingerprint("common.workflow.report", ROOT),
+        scale=PLAN.scale,
+        papers=",".join(PAPERS),
+    shell:
+        "{params.python} -m common.workflow report --config scale={params.scale} papers={params.papers} > {log} 2>&1"

@@ -1,0 +1,1 @@
+"""Speed and accuracy against peers, each as a ratio in one run."""

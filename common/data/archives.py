@@ -1,0 +1,83 @@
+"""Reads members of zip, tar and gzip files into memory; nothing is unpacked onto the disk.
+
+A name that is absolute or climbs out, a truncated archive and a missing member are each one clear error.
+"""
+
+import contextlib
+import gzip
+import tarfile
+import zipfile
+import zlib
+from collections.abc import Iterator, Sequence
+from pathlib import Path, PurePosixPath
+from typing import IO
+
+from common.data.errors import DataError
+
+_BROKEN = (zipfile.BadZipFile, tarfile.TarError, zlib.error, EOFError, OSError, NotImplementedError)
+
+
+@contextlib.contextmanager
+def open_zip(path: Path) -> Iterator[zipfile.ZipFile]:
+    """Open a zip whose names were all found harmless."""
+    with _explained(path), zipfile.ZipFile(path) as archive:
+        for name in archive.namelist():
+            check_member_name(path, name)
+        yield archive
+
+
+def read_member(archive: zipfile.ZipFile, name: str) -> bytes:
+    """Return one member of an open zip; its CRC is checked on the way."""
+    with open_member(archive, name) as handle:
+        return handle.read()
+
+
+def open_member(archive: zipfile.ZipFile, name: str) -> IO[bytes]:
+    """Open one member of an open zip as a stream."""
+    try:
+        return archive.open(name)
+    except KeyError:
+        raise DataError(f"{archive.filename}: holds no member {name!r}: not the archive expected") from None
+
+
+def read_tar_members(path: Path, names: Sequence[str]) -> dict[str, bytes]:
+    """Return the named regular files of a (compressed) tar, in one pass."""
+    found: dict[str, bytes] = {}
+    with _explained(path), tarfile.open(path, "r:*") as archive:
+        for member in archive:
+            check_member_name(path, member.name)
+            if member.isfile() and member.name in names:
+                handle = archive.extractfile(member)
+                found[member.name] = handle.read() if handle else b""
+                if len(found) == len(names):
+                    break
+    missing = sorted(set(names) - set(found))
+    if missing:
+        raise DataError(f"{path}: holds no member {missing[0]!r}: not the archive expected")
+    return found
+
+
+def read_gzip(path: Path) -> bytes:
+    """Return the decompressed content of a .gz file."""
+    with _explained(path), gzip.open(path) as handle:
+        return handle.read()
+
+
+def check_member_name(path: Path, name: str) -> None:
+    """Refuse an archive with a member whose name would climb out of a folder it is unpacked into."""
+    pure = PurePosixPath(name.replace("\\", "/"))
+    if pure.is_absolute() or ".." in pure.parts or (pure.parts and pure.parts[0].endswith(":")):
+        raise DataError(f"{path}: refused, for its member {name!r} climbs out of the archive")
+
+
+@contextlib.contextmanager
+def _explained(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except FileNotFoundError:
+        raise DataError(f"{path}: no such file; see data/README.md for where to put it") from None
+    except _BROKEN as problem:
+        raise DataError(
+            f"{path}: truncated or not a {''.join(path.suffixes[-2:])} archive ({problem or type(problem).__name__}); "
+            "remove it and fetch it again"
+        ) from problem

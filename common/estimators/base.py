@@ -1,0 +1,129 @@
+"""The estimator protocol: what every estimator of mutual information or dependence offers.
+
+This module imports nothing from the package, so that anything may import it. The shape is the one that the
+benchmark package ``benchmark-mi`` expects (``estimate_with_info`` and its three attributes), so an instance runs
+unchanged inside ``bmi.benchmark.run_estimator``.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+import torch
+
+ArrayLike = np.ndarray | torch.Tensor | Sequence[Any]
+Unit = Literal["nats", "correlation"]
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """One estimate and how it came about.
+
+    ``mi_estimate`` is in the estimator's ``unit``; ``curve`` holds the training values of a fitted estimator, oldest
+    first (empty where nothing is fitted); ``converged`` is false where a fit ran out of steps while it still
+    improved; ``diverged`` is true where the value is not finite. ``additional_information`` repeats these beside
+    the estimator's own extras, as plain numbers, strings and lists.
+    """
+
+    mi_estimate: float
+    time_in_seconds: float
+    additional_information: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def curve(self) -> list[float]:
+        """The values met while fitting, oldest first."""
+        return self.additional_information["curve"]
+
+    @property
+    def converged(self) -> bool:
+        """Whether the fit came to rest (always true where nothing is fitted)."""
+        return self.additional_information["converged"]
+
+    @property
+    def diverged(self) -> bool:
+        """Whether the value is not a finite number."""
+        return self.additional_information["diverged"]
+
+
+class Estimator(ABC):
+    """An estimator; its dataclass fields are its hyper-parameters, its class attributes say what its number means.
+
+    ``unit``: "nats", or "correlation" for a dependence in [0, 1]. ``bias``: the direction of its error.
+    """
+
+    unit: ClassVar[Unit] = "nats"
+    bias: ClassVar[str]
+    labels: ClassVar[Literal["none", "y", "both"]] = "none"
+
+    def estimate(self, x: ArrayLike, y: ArrayLike) -> float:
+        """Return the estimate for ``x`` (n, d_x) and ``y`` (n, d_y); 1-d input is one column.
+
+        Raises ValueError where lengths differ, n < 2, a value is not finite, or the rank is not 1 or 2.
+        """
+        return self.estimate_with_info(x, y).mi_estimate
+
+    def estimate_with_info(self, x: ArrayLike, y: ArrayLike) -> Estimate:
+        """Return the estimate with its curve, seconds, and whether it converged or diverged."""
+        start = time.perf_counter()
+        columns = self._validate(x, y)
+        value, info = self._estimate(*columns)
+        seconds = time.perf_counter() - start
+        diverged = not math.isfinite(value)
+        info = {"curve": [], "converged": not diverged} | info | {"diverged": diverged, "unit": self.unit}
+        return Estimate(float(value), seconds, info)
+
+    def parameters(self) -> dict[str, Any]:
+        """Return the hyper-parameters by name."""
+        return asdict(self)  # type: ignore[call-overload]  # every estimator is a dataclass
+
+    @abstractmethod
+    def _estimate(self, x: np.ndarray, y: np.ndarray) -> tuple[float, dict[str, Any]]:
+        """Return the value and extra information for validated columns (n, d) in float64 (labels: int64)."""
+
+    def _validate(self, x: ArrayLike, y: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
+        x_columns = as_labels(x, "x") if self.labels == "both" else as_columns(x, "x")
+        y_columns = as_columns(y, "y") if self.labels == "none" else as_labels(y, "y")
+        if len(x_columns) != len(y_columns):
+            raise ValueError(f"x has {len(x_columns)} rows and y has {len(y_columns)}: they must be pairs")
+        if len(x_columns) < 2:
+            raise ValueError(f"a sample needs at least 2 rows, got {len(x_columns)}")
+        return x_columns, y_columns
+
+
+def as_columns(values: ArrayLike, name: str) -> np.ndarray:
+    """Return ``values`` as float64 columns (n, d); raise ValueError where rank, size or content does not allow it."""
+    array = _as_array(values, name)
+    if not np.isfinite(array).all():
+        raise ValueError(f"{name} holds NaN or infinity: drop or impute those rows first")
+    return array
+
+
+def as_labels(values: ArrayLike, name: str) -> np.ndarray:
+    """Return ``values`` as int64 columns (n, d); raise ValueError where they are not whole numbers."""
+    array = as_columns(values, name)
+    whole = np.rint(array)
+    if not np.array_equal(whole, array):
+        raise ValueError(f"{name} must hold integer labels for this estimator, found fractions")
+    return whole.astype(np.int64)
+
+
+def _as_array(values: ArrayLike, name: str) -> np.ndarray:
+    if isinstance(values, torch.Tensor):
+        values = values.detach().cpu().to(torch.float64).numpy()
+    try:
+        array = np.asarray(values, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{name} is not a numeric array: {error}") from None
+    if array.ndim == 1:
+        array = array[:, None]
+    if array.ndim != 2:
+        raise ValueError(f"{name} must have rank 1 or 2 (rows, features), got shape {array.shape}")
+    if array.shape[1] == 0:
+        raise ValueError(f"{name} has no feature: its shape is {array.shape}")
+    return array

@@ -1,0 +1,211 @@
+"""Trains a stack of critics on a variational objective: many seeds or data sets as one batched model.
+
+One pass over the data is an epoch; each batch yields joint pairs (rows with themselves) and marginal pairs (rows
+of x with permuted rows of y). Every member draws from its own generators, so a member's run does not depend on
+who shares the stack. A member whose value stops being finite is recorded with its step and left alone: batched
+products keep its numbers out of the others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
+
+import torch
+from torch import Tensor, nn
+
+from common.losses.variational import donsker_varadhan, log_mean_exp
+
+Objective = Callable[[Tensor, Tensor], Tensor]
+
+
+class PairSampler:
+    """Draws row indices of joint and marginal pairs, batch by batch, for each member of a stack.
+
+    One permutation of the ``rows`` makes a pass; within a batch the marginal partner is a permutation of the same
+    rows (on average one pair meets itself) or, with ``derange``, a rotation by one (no pair does).
+    """
+
+    def __init__(self, rows: int, batch: int, generators: Sequence[torch.Generator], derange: bool = False) -> None:
+        if not 1 < batch <= rows:
+            raise ValueError(f"batch of {batch} does not fit {rows} rows: it must lie between 2 and the rows")
+        self.rows, self.batch, self.derange = rows, batch, derange
+        self.generators = list(generators)
+
+    @property
+    def batches(self) -> int:
+        """Whole batches in one pass; a remainder smaller than a batch is left to the next pass's permutation."""
+        return self.rows // self.batch
+
+    def one_pass(self) -> Iterator[tuple[Tensor, Tensor]]:
+        """Yield ``(joint rows, marginal rows of y)``, each ``(members, batch)``, for one pass over the data."""
+        device = self.generators[0].device
+        order = torch.stack([torch.randperm(self.rows, generator=g, device=device) for g in self.generators])
+        for rows in order[:, : self.batches * self.batch].split(self.batch, 1):
+            yield rows, self._partners(rows)
+
+    def _partners(self, rows: Tensor) -> Tensor:
+        if self.derange:
+            return rows.roll(1, 1)
+        device = rows.device
+        mixed = [torch.randperm(self.batch, generator=g, device=device) for g in self.generators]
+        return rows.gather(1, torch.stack(mixed))
+
+
+def take_rows(values: Tensor, rows: Tensor) -> Tensor:
+    """Return ``values[k, rows[k]]`` per member: ``(members, n, d)`` and ``(members, b)`` to ``(members, b, d)``."""
+    members, n, features = values.shape
+    flat = rows + torch.arange(members, device=rows.device)[:, None] * n
+    # One index_select over all members: measured three times faster on CPU than indexing with two tensors.
+    return values.reshape(-1, features).index_select(0, flat.reshape(-1)).reshape(members, -1, features)
+
+
+class CriticFit:
+    """A resumable fit of a stack of critics to ``x (members, n, d_x)`` and ``y (members, n, d_y)``.
+
+    ``objective(joint, marginal)`` maps scores to one value per member, to be maximised; an objective with state
+    (MINE's moving average) offers ``state_dict``/``load_state_dict``. ``autocast`` is a dtype for the products or
+    ``None``; scores and bounds stay in fp32. ``update_every`` = u makes an optimiser step only in batches 0, u,
+    2u … of a pass. ``values`` and ``objectives`` hold one mean per pass, ``(members, passes)``.
+    """
+
+    def __init__(
+        self,
+        x: Tensor,
+        y: Tensor,
+        critic: nn.Module,
+        objective: Objective,
+        *,
+        batch: int,
+        lr: float,
+        generators: Sequence[torch.Generator],
+        derange: bool = False,
+        update_every: int = 1,
+        autocast: torch.dtype | None = None,
+    ) -> None:
+        self.x, self.y, self.critic, self.objective = x, y, critic, objective
+        self.sampler = PairSampler(x.shape[1], batch, generators, derange)
+        self.optimiser = torch.optim.Adam(critic.parameters(), lr=lr, fused=True)
+        self.update_every, self.autocast = update_every, autocast
+        members = len(x)
+        self.values = torch.empty(members, 0)
+        self.objectives = torch.empty(members, 0)
+        self.steps = 0
+        self.diverged_at = torch.full((members,), -1)
+
+    @property
+    def passes(self) -> int:
+        """Passes over the data made so far."""
+        return self.values.shape[1]
+
+    def train(self, passes: int, on_pass: Callable[[CriticFit], None] | None = None) -> CriticFit:
+        """Train until ``passes`` passes are made in all, calling ``on_pass`` after each."""
+        while self.passes < passes:
+            values, objectives = [], []
+            for index, (rows, partners) in enumerate(self.sampler.one_pass()):
+                value, objective = self._step(rows, partners, update=index % self.update_every == 0)
+                values.append(value)
+                objectives.append(objective)
+            self._note(torch.stack(values, 1).cpu(), torch.stack(objectives, 1).cpu())
+            if on_pass is not None:
+                on_pass(self)
+        return self
+
+    def _step(self, rows: Tensor, partners: Tensor, update: bool) -> tuple[Tensor, Tensor]:
+        """Score one batch and, where asked, climb the objective; return the bound and the objective per member."""
+        with torch.set_grad_enabled(update):
+            joint, marginal = self.scores(self.x, self.y, rows, partners)
+            objective = self.objective(joint, marginal)
+        if update:
+            self.optimiser.zero_grad(set_to_none=True)
+            (-objective.sum()).backward()  # members share no parameter: each sees its own gradient alone
+            self.optimiser.step()
+            self.steps += 1
+        with torch.no_grad():
+            return donsker_varadhan(joint, marginal), objective.detach()
+
+    def scores(self, x: Tensor, y: Tensor, rows: Tensor, partners: Tensor) -> tuple[Tensor, Tensor]:
+        """Return joint and marginal scores, each ``(members, batch)``, in one run of the critic."""
+        x_rows = take_rows(x, rows)
+        y_both = take_rows(y, torch.cat([rows, partners], 1))
+        with self._precision():
+            both = self.critic(torch.cat([x_rows, x_rows], 1), y_both)
+        return both[:, : rows.shape[1]], both[:, rows.shape[1] :]
+
+    def bounds(
+        self,
+        x: Tensor,
+        y: Tensor,
+        batches: int,
+        generators: Sequence[torch.Generator],
+        bound: Objective = donsker_varadhan,
+    ) -> Iterator[Tensor]:
+        """Yield ``bound`` (Donsker-Varadhan) per member of ``batches`` fresh batches of ``x`` and ``y``, critic frozen.
+
+        Gradients reach ``x`` and ``y`` where these ask for them: this is how an encoder sees its leakage.
+        """
+        sampler = PairSampler(x.shape[1], self.sampler.batch, generators, self.sampler.derange)
+        made = 0
+        while made < batches:
+            for rows, partners in sampler.one_pass():
+                yield bound(*self.scores(x, y, rows, partners))
+                made += 1
+                if made == batches:
+                    return
+
+    def _precision(self) -> AbstractContextManager[object]:
+        if self.autocast is None:
+            return nullcontext()
+        return torch.autocast(self.x.device.type, self.autocast)
+
+    def _note(self, values: Tensor, objectives: Tensor) -> None:
+        """Keep a pass's means, and the first step at which a member's value stopped being finite."""
+        broken = ~torch.isfinite(values)
+        fresh = broken.any(1) & (self.diverged_at < 0)
+        first = self.passes * self.sampler.batches + broken.float().argmax(1)
+        self.diverged_at = torch.where(fresh, first, self.diverged_at)
+        self.values = torch.cat([self.values, values.mean(1, keepdim=True)], 1)
+        self.objectives = torch.cat([self.objectives, objectives.mean(1, keepdim=True)], 1)
+
+    def state_dict(self) -> dict[str, Tensor]:
+        """Return everything a resumed fit needs to go on to the bit: weights, moments, generators, curves."""
+        state = {f"critic.{name}": value for name, value in self.critic.state_dict().items()}
+        for index, moments in self.optimiser.state_dict()["state"].items():
+            state |= {f"adam.{index}.{name}": value for name, value in moments.items()}
+        for index, generator in enumerate(self.sampler.generators):
+            state[f"generator.{index}"] = generator.get_state()
+        if hasattr(self.objective, "state_dict"):
+            state |= {f"objective.{name}": value for name, value in self.objective.state_dict().items()}
+        own = {"values": self.values, "objectives": self.objectives, "diverged_at": self.diverged_at}
+        return state | own | {"steps": torch.tensor(self.steps)}
+
+    def load_state_dict(self, state: dict[str, Tensor]) -> None:
+        """Take up a fit where :meth:`state_dict` left it."""
+
+        def part(prefix: str) -> dict[str, Tensor]:
+            return {k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)}
+
+        self.critic.load_state_dict(part("critic."))
+        frame = self.optimiser.state_dict()
+        moments: dict[int, dict[str, Tensor]] = {}
+        for key, value in part("adam.").items():
+            index, name = key.split(".", 1)
+            moments.setdefault(int(index), {})[name] = value
+        self.optimiser.load_state_dict({"state": moments, "param_groups": frame["param_groups"]})
+        for index, generator in enumerate(self.sampler.generators):
+            generator.set_state(state[f"generator.{index}"])
+        if hasattr(self.objective, "load_state_dict"):
+            self.objective.load_state_dict(part("objective."))
+        self.values, self.objectives = state["values"], state["objectives"]
+        self.diverged_at, self.steps = state["diverged_at"], int(state["steps"])
+
+
+def last_value(curve: Tensor, window: int) -> Tensor:
+    """Return the mean of the last ``window`` points of each member's curve, ``(members,)``."""
+    return curve[:, -window:].mean(1)
+
+
+def micro_average(joint: Sequence[Tensor], marginal: Sequence[Tensor]) -> Tensor:
+    """Return Algorithm 2's estimate over a window of batches: all scores pooled inside one logarithm."""
+    pooled = torch.cat(list(marginal), -1)
+    return torch.cat(list(joint), -1).mean(-1) - log_mean_exp(pooled)

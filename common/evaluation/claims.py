@@ -1,0 +1,165 @@
+"""``claims.yaml``: every claim of a paper as a predicate over our records, and what became of it.
+
+A list of {id, statement, where, quantities, predicate, least_scale, note}. ``quantities`` gives a name to each
+``experiment/variant:metric``; the predicate (:mod:`common.evaluation.predicate`) is judged on the seeds that
+finished in every cell it uses. ``experiment/variant:status.diverged`` is 1 for a seed that diverged and 0 for
+one that finished, so that a claim can be about divergence itself.
+
+Outcomes: `holds`, `fails`, `not run` (a cell has no record), `not judged (why)`: the scale is below the claim's
+least one, the data are a stand-in, no seed finished everywhere, or the predicate has no value on the numbers.
+Where the numbers exist they are shown even if they are not judged.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from common.evaluation import AgreementError
+from common.evaluation.cells import describe_data, vector_of
+from common.evaluation.predicate import FUNCTIONS, Predicate, PredicateError, UndefinedError
+from common.results.schema import Record, Scale
+
+SCALE_ORDER = ("quick", "reduced", "paper")
+
+Text = Annotated[str, Field(min_length=1)]
+
+
+class ClaimError(AgreementError):
+    """A slip in ``claims.yaml``: one line that names the claim, what is wrong and the cure."""
+
+
+class Quantity(BaseModel):
+    """Where a claim's number stands in our records: ``experiment/variant:metric``."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    experiment: Text
+    variant: Text
+    metric: Text
+
+    @model_validator(mode="before")
+    @classmethod
+    def _parse(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        cell, _, metric = value.partition(":")
+        experiment, _, variant = cell.partition("/")
+        parts = [part.strip() for part in (experiment, variant, metric)]
+        if not all(parts):
+            raise ValueError(f"{value!r} is not experiment/variant:metric")
+        return dict(zip(("experiment", "variant", "metric"), parts, strict=True))
+
+    @property
+    def cell(self) -> str:
+        """The cell's name, ``experiment/variant``."""
+        return f"{self.experiment}/{self.variant}"
+
+
+class Claim(BaseModel):
+    """One sentence of a paper with the predicate that stands for it."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, coerce_numbers_to_str=True)
+    id: Text
+    statement: Text
+    where: Text
+    quantities: dict[str, Quantity] = Field(min_length=1)
+    predicate: Text
+    least_scale: Scale
+    note: str = ""
+
+    @model_validator(mode="after")
+    def _parses(self) -> Claim:
+        for name in self.quantities:
+            if not name.isidentifier() or name in FUNCTIONS:
+                raise ValueError(f"quantity {name!r} is not a plain name, or is the name of a function")
+        self.parsed()
+        return self
+
+    def parsed(self) -> Predicate:
+        """Return the predicate, parsed and checked against the names of the quantities."""
+        return Predicate(self.predicate, tuple(self.quantities))
+
+
+@dataclass(frozen=True)
+class ClaimResult:
+    """What became of one claim, and the numbers that it was judged on."""
+
+    claim: Claim
+    outcome: str
+    evidence: str = ""
+    seeds: str = ""
+    data: str = ""
+
+
+def read_claims(path: Path) -> list[Claim]:
+    """Read a paper's claims in the order of the file; raises :class:`ClaimError`."""
+    path = Path(path)
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ClaimError(f"{path}: no such file; an empty list [] says that there are no claims") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ClaimError(f"{path}: not readable as plain YAML: {' '.join(str(error).split())}") from None
+    if not isinstance(content, list):
+        raise ClaimError(f"{path}: holds {type(content).__name__}; write a list of claims, - id: …")
+    claims: list[Claim] = []
+    for number, entry in enumerate(content, start=1):
+        name = entry.get("id", f"number {number}") if isinstance(entry, dict) else f"number {number}"
+        try:
+            claim = Claim.model_validate(entry)
+        except ValidationError as error:
+            raise ClaimError(f"{path}: claim {name}: {_first(error)}") from None
+        if claim.id in {other.id for other in claims}:
+            raise ClaimError(f"{path}: claim {name}: this id comes twice; give each claim its own")
+        claims.append(claim)
+    return claims
+
+
+def judge_claims(
+    claims: Sequence[Claim], records_of: Callable[[str, str], Sequence[Record]], scale: str
+) -> list[ClaimResult]:
+    """Judge every claim at ``scale``; ``records_of(experiment, variant)`` gives a cell's records."""
+    return [_judge(claim, records_of, scale) for claim in claims]
+
+
+def _judge(claim: Claim, records_of: Callable[[str, str], Sequence[Record]], scale: str) -> ClaimResult:
+    """Return the result of one claim."""
+    cells = {q.cell: list(records_of(q.experiment, q.variant)) for q in claim.quantities.values()}
+    empty = sorted(cell for cell, records in cells.items() if not records)
+    if empty:
+        return ClaimResult(claim, "not run", f"no record of {', '.join(empty)}")
+    vectors = {name: vector_of(cells[q.cell], q.metric) for name, q in claim.quantities.items()}
+    shared = sorted(set.intersection(*(set(v) for v in vectors.values())))
+    known = {record.seed for records in cells.values() for record in records}
+    seeds = f"{len(shared)} of {len(known)}"
+    data = describe_data([record for records in cells.values() for record in records])
+    if not shared:
+        return ClaimResult(claim, "not judged (no seed finished)", "", seeds, data)
+    try:
+        found = claim.parsed()({name: np.array([v[s] for s in shared]) for name, v in vectors.items()})
+    except UndefinedError as error:
+        return ClaimResult(claim, f"not judged ({error})", "", seeds, data)
+    except PredicateError as error:
+        raise ClaimError(f"claim {claim.id}: {error}") from None
+    outcome = "holds" if found.holds else "fails"
+    if SCALE_ORDER.index(scale) < SCALE_ORDER.index(claim.least_scale):
+        outcome = f"not judged (needs scale {claim.least_scale})"
+    elif any(record.dataset.kind == "stand-in" for records in cells.values() for record in records):
+        outcome = "not judged (stand-in data)"
+    return ClaimResult(claim, outcome, found.evidence, seeds, data)
+
+
+def _first(error: ValidationError) -> str:
+    """Return pydantic's first complaint as one line."""
+    first = error.errors()[0]
+    place = ".".join(str(part) for part in first["loc"])
+    if first["type"] == "extra_forbidden":
+        return f"unknown key {place!r}; valid: {', '.join(Claim.model_fields)}"
+    given = "" if first["type"] in ("missing", "value_error") else f" (given: {first['input']!r})"
+    return f"{place + ': ' if place else ''}{first['msg'].removeprefix('Value error, ')}{given}"

@@ -1,0 +1,1 @@
+"""Encoders, decoders, critics and heads: plain modules with no paper's name."""

@@ -1,0 +1,60 @@
+"""Makes, stamps and saves figures in the house style."""
+
+from __future__ import annotations
+
+import io
+import textwrap
+from collections.abc import Sequence
+from pathlib import Path
+
+import matplotlib as mpl
+
+mpl.use("Agg")
+
+from matplotlib import pyplot as plt
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from common.results import Record
+from common.results.atomic import write_atomically
+
+plt.style.use(Path(__file__).with_name("style.mplstyle"))
+
+
+def figure(panels: int = 1, width: float = 3.4, height: float = 2.7, share_y: bool = True) -> tuple[Figure, list[Axes]]:
+    """Return a figure with ``panels`` axes side by side; width and height are inches per panel."""
+    fig, axes = plt.subplots(1, panels, figsize=(max(width * panels, 4.2), height), squeeze=False, sharey=share_y)
+    return fig, list(axes[0])
+
+
+def finish(fig: Figure, title: str, records: Sequence[Record], note: str = "") -> Figure:
+    """Add the title and the stamp: scale, seeds, data; a stand-in is written across the figure."""
+    fig.suptitle(title, x=0.01, ha="left", fontsize=10, fontweight="bold")
+    wide = int(fig.get_figwidth() * 19)  # characters of the stamp's size that fit one line
+    text = textwrap.fill(stamp(records, note), wide, break_long_words=False, break_on_hyphens=False)
+    fig.supxlabel(text, x=0.01, ha="left", fontsize=6.5, color="0.35")
+    if any(record.dataset.kind == "stand-in" for record in records):
+        fig.text(0.5, 0.5, "STAND-IN DATA", rotation=25, ha="center", va="center", fontsize=26, color="red", alpha=0.3)
+    return fig
+
+
+def stamp(records: Sequence[Record], note: str = "") -> str:
+    """Return one line that says at which scale, in which variants, over how many seeds and on which data it stands."""
+    variants = ", ".join(sorted({record.variant for record in records}))
+    scales = ", ".join(sorted({record.scale for record in records}))
+    data = ", ".join(sorted({f"{record.dataset.name} ({record.dataset.kind})" for record in records}))
+    seeds = len({record.seed for record in records})
+    bad = sum(record.status != "ok" for record in records)
+    parts = [f"scale {scales}", f"variant {variants}", f"{seeds} seed{'s' if seeds != 1 else ''}", data]
+    parts += [f"{bad} record(s) diverged or failed"] if bad else []
+    return "  ·  ".join([*parts, note] if note else parts)
+
+
+def save(fig: Figure, paths: Sequence[Path]) -> None:
+    """Write the figure in the format of each path's ending, whole or not at all, without a date inside."""
+    for path in map(Path, paths):
+        buffer = io.BytesIO()
+        kind = path.suffix.lstrip(".")
+        fig.savefig(buffer, format=kind, metadata={"Date": None} if kind == "svg" else {"Software": None})
+        write_atomically(path, buffer.getvalue())
+    plt.close(fig)

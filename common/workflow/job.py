@@ -1,0 +1,201 @@
+"""A job: a resolved configuration (a file) and seeds in, one record per seed out, resumable at any moment.
+
+A paper's ``experiment.py`` hands :func:`main` a function from a job and the seeds still to run to one outcome per
+seed. Seeds whose record was left by the same code and parameters are kept, so a rerun extends and never repeats.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from common.results import Cell, Origin, Record, RecordError, provenance, read, record_path, store, write
+from common.results.atomic import sweep
+from common.workflow.config import ConfigError
+
+
+class JobConfig(BaseModel):
+    """The resolved configuration of one cell, as ``config.json`` in its results folder holds it."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    cell: Cell
+    module: str
+    code: str
+    seeds: int = Field(ge=1)
+    dataset: str
+    needs: tuple[str, ...]
+    upstream: str = ""
+    weights: bool = False
+    params: dict[str, Any]
+    device: str
+    precision: str
+    data: str
+    data_mirrors: tuple[str, ...]
+    checkpoint_seconds: float = 120.0
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """What a record must have been made with to count as this job's: kept whole in its ``params``."""
+        return {
+            **self.params,
+            "run": {
+                "precision": self.precision,
+                "data": self.data,
+                "dataset": self.dataset,
+                "upstream": self.upstream,
+            },
+        }
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What one seed's run found: finite metrics, short series, and why it stopped where it did not end well."""
+
+    metrics: dict[str, float]
+    series: dict[str, list[float | None]] = field(default_factory=dict)
+    status: str = "ok"
+    message: str = ""
+
+
+@dataclass(frozen=True)
+class Job:
+    """A cell at work: its configuration, the folder of its records, and a clock."""
+
+    config: JobConfig
+    folder: Path
+    results: Path
+    root: Path
+
+    def needed(self, cell: str, seed: int) -> Record:
+        """Return the record of ``seed`` of another cell of the paper, ``experiment/variant``."""
+        if cell not in self.config.needs:
+            raise ConfigError(f"{self.config.cell.experiment}: {cell!r} is not among its needs")
+        experiment, variant = cell.split("/")
+        other = self.config.cell.model_copy(update={"experiment": experiment, "variant": variant})
+        return read(record_path(self.results, other, seed))
+
+    def weights_path(self, seed: int, cell: str | None = None) -> Path:
+        """Return where ``seed``'s tensors lie that later jobs read (of another cell of the paper, if named)."""
+        own = self.config.cell
+        if cell is not None:
+            experiment, variant = cell.split("/")
+            own = own.model_copy(update={"experiment": experiment, "variant": variant})
+        return store.cell_folder(self.results, own) / f"seed={seed}.safetensors"
+
+    def checkpoint_path(self, seeds: Sequence[int]) -> Path:
+        """Return where an interrupted run of these seeds, with this code and these parameters, is kept."""
+        text = json.dumps([list(seeds), self.config.code, self.config.identity], sort_keys=True)
+        key = hashlib.sha256(text.encode()).hexdigest()[:12]
+        return self.folder / f".checkpoint-{key}.safetensors"
+
+
+Run = Callable[[Job, list[int]], tuple[Mapping[int, Outcome], Origin, str]]
+
+
+def main(argv: Sequence[str] | None, run: Run, root: Path, description: str) -> int:
+    """Run the seeds of a cell that are not on record yet; returns the process's exit status.
+
+    ``run(job, seeds)`` returns the outcomes by seed, the origin of the data, and the dtype of the products.
+    """
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument("config", type=Path, help="resolved configuration (python -m common.workflow resolve)")
+    parser.add_argument("--results", type=Path, default=Path("results"), help="where records go (default: results)")
+    parser.add_argument("--seeds", type=_seed, nargs="+", help="only these seeds (default: 0 .. seeds-1)")
+    options = parser.parse_args(argv)
+    try:
+        config = read_config(options.config)
+        job = Job(config, store.cell_folder(options.results, config.cell), options.results, root)
+        todo = missing_seeds(job, sorted(set(options.seeds or range(config.seeds))))
+        for seed in todo:
+            set_aside_unreadable(record_path(job.results, config.cell, seed))
+        if todo:
+            _run_and_write(job, todo, run)
+    except (ConfigError, RecordError, OSError) as error:
+        print(f"{config_name(options.config)}: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def config_name(path: Path) -> str:
+    """Return ``experiment/variant`` of a configuration's path, for messages."""
+    return "/".join(Path(path).parts[-3:-1]) or str(path)
+
+
+def read_config(path: Path) -> JobConfig:
+    """Read a resolved configuration; one line says what is wrong with it."""
+    try:
+        return JobConfig.model_validate_json(Path(path).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ConfigError(f"{path}: no such configuration; write it with: python -m common.workflow resolve") from None
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"]) or "file"
+        raise ConfigError(f"{path}: {place}: {first['msg']}") from None
+
+
+def _seed(text: str) -> int:
+    if not text.isdigit():
+        raise argparse.ArgumentTypeError(f"{text!r} is not a seed: a whole number from 0")
+    return int(text)
+
+
+def missing_seeds(job: Job, seeds: Sequence[int]) -> list[int]:
+    """Return the seeds that have no record of this code and these parameters, or lack the weights it should leave."""
+    todo = []
+    for seed in seeds:
+        path = record_path(job.results, job.config.cell, seed)
+        try:
+            record = read(path)
+        except RecordError:
+            todo.append(seed)
+            continue
+        same = record.provenance.code == job.config.code and record.params == job.config.identity
+        whole = not job.config.weights or job.weights_path(seed).exists()
+        if not (same and whole):
+            todo.append(seed)
+    return todo
+
+
+def set_aside_unreadable(path: Path) -> None:
+    """Keep a record that this code cannot read under another name, saying so, before a run takes its place."""
+    if not path.exists():
+        return
+    try:
+        read(path)
+    except RecordError as error:
+        content = path.read_bytes()
+        kept = path.with_name(f"{path.name}.unreadable-{hashlib.sha256(content).hexdigest()[:8]}")
+        path.replace(kept)
+        print(f"{error}; kept as {kept.name}", file=sys.stderr)
+
+
+def _run_and_write(job: Job, seeds: list[int], run: Run) -> None:
+    """Run the seeds and write a record for each; the checkpoint goes only when every record is on disk."""
+    watch = provenance.Stopwatch()
+    outcomes, origin, dtype = run(job, seeds)
+    config = job.config
+    for seed in seeds:
+        outcome = outcomes[seed]
+        record = Record(
+            **config.cell.model_dump(),
+            dataset=origin,
+            seed=seed,
+            metrics=outcome.metrics,
+            series=outcome.series,
+            params=config.identity,
+            provenance=provenance.collect(job.root, config.code, config.device, dtype, len(seeds), watch),
+            status=outcome.status,
+            message=outcome.message,
+        )
+        write(job.results, record)
+    job.checkpoint_path(seeds).unlink(missing_ok=True)
+    sweep(job.folder)

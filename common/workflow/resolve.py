@@ -1,0 +1,129 @@
+"""Resolves a run: which papers, scale and device, and the full configuration of each cell, as files."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from common.results import Cell, store
+from common.results.atomic import write_atomically
+from common.workflow.config import (
+    ConfigError,
+    PaperConfig,
+    RunConfig,
+    check_overrides,
+    load_paper,
+    load_yaml,
+    resolve_params,
+    run_config,
+    select_papers,
+)
+from common.workflow.fingerprint import fingerprint
+from common.workflow.job import JobConfig
+
+
+@cache
+def cuda_found() -> bool:
+    """Return whether a CUDA driver shows a device, without importing torch (which costs a second at each start)."""
+    import ctypes
+
+    try:
+        driver = ctypes.CDLL("libcuda.so.1")
+    except OSError:
+        return False
+    count = ctypes.c_int(0)
+    return driver.cuInit(0) == 0 and driver.cuDeviceGetCount(ctypes.byref(count)) == 0 and count.value > 0
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A resolved run: settings, scale, device, and the papers with their cells."""
+
+    root: Path
+    settings: RunConfig
+    scale: str
+    device: str
+    papers: dict[str, PaperConfig]
+
+    def seeds(self, paper: str, experiment: str) -> list[int]:
+        """Return the seeds of an experiment at this scale."""
+        own = self.papers[paper].experiments[experiment].scales[self.scale].seeds
+        return list(range(self.settings.seeds or own))
+
+    def cell(self, paper: str, name: str) -> Cell:
+        """Return the cell ``experiment/variant`` of a paper."""
+        experiment, variant = name.split("/")
+        return Cell(paper=paper, experiment=experiment, variant=variant, scale=self.scale)
+
+    def records(self, paper: str, name: str) -> list[str]:
+        """Return the paths of a cell's records, relative to the checkout."""
+        folder = store.cell_folder(Path("results"), self.cell(paper, name))
+        return [str(folder / f"seed={seed}.json") for seed in self.seeds(paper, name.split("/", maxsplit=1)[0])]
+
+    def job(self, paper: str, name: str) -> JobConfig:
+        """Return the resolved configuration of a cell."""
+        experiment, variant = name.split("/")
+        block = self.papers[paper].experiments[experiment]
+        params = resolve_params(self.papers[paper], experiment, variant, self.scale, self.settings.set)
+        upstream = [self.job(paper, needed) for needed in block.needs_of(variant)]
+        text = json.dumps([[u.code, u.identity] for u in upstream], sort_keys=True)
+        return JobConfig(
+            cell=self.cell(paper, name),
+            module=block.module,
+            code=fingerprint(block.module, self.root),
+            seeds=len(self.seeds(paper, experiment)),
+            dataset=block.dataset,
+            needs=block.needs_of(variant),
+            upstream=hashlib.sha256(text.encode()).hexdigest()[:16] if upstream else "",
+            weights=block.weights,
+            params=params,
+            device=self.device,
+            precision=self.settings.precision,
+            data=self.settings.data,
+            data_mirrors=self.settings.data_mirrors,
+            checkpoint_seconds=self.settings.checkpoint_seconds,
+        )
+
+    def write_job(self, paper: str, name: str) -> str:
+        """Write a cell's resolved configuration beside its records, if it changed; return its path."""
+        path = store.cell_folder(self.root / "results", self.cell(paper, name)) / "config.json"
+        text = self.job(paper, name).model_dump_json(indent=1) + "\n"
+        if not path.exists() or path.read_text(encoding="utf-8") != text:
+            write_atomically(path, text)
+        return str(path.relative_to(self.root))
+
+    def headline(self) -> str:
+        """Return the line that every run starts with."""
+        why = "set" if self.settings.scale != "auto" else ("CUDA found" if self.device == "cuda" else "no CUDA found")
+        data = {"auto": "real where at hand", "real": "real only", "standin": "stand-ins only"}[self.settings.data]
+        return (
+            f"Expunge: scale {self.scale} ({why}), device {self.device}, precision {self.settings.precision}, "
+            f"data {data}, papers {', '.join(self.papers)}"
+        )
+
+
+def resolve(root: Path, given: dict[str, Any]) -> Plan:
+    """Resolve a run from the settings given (``config/default.yaml`` under what the user said)."""
+    root = Path(root)
+    settings = run_config(given)
+    device = settings.device if settings.device != "auto" else ("cuda" if cuda_found() else "cpu")
+    if device == "cuda" and not cuda_found():
+        raise ConfigError("config: device: 'cuda', but no CUDA device is found; valid here: auto, cpu")
+    scale = settings.scale if settings.scale != "auto" else ("paper" if device == "cuda" else "quick")
+    papers = {name: load_paper(root, name) for name in select_papers(root, settings.papers)}
+    check_overrides(list(papers.values()), settings.set)
+    plan = Plan(root, settings, scale, device, papers)
+    for paper in papers.values():
+        for experiment, block in paper.experiments.items():
+            for variant in block.variants:
+                resolve_params(paper, experiment, variant, scale, settings.set)
+    return plan
+
+
+def default_settings(root: Path) -> dict[str, Any]:
+    """Return what ``config/default.yaml`` says."""
+    return load_yaml(Path(root) / "config" / "default.yaml") or {}

@@ -1,0 +1,165 @@
+import shutil
+
+import pytest
+import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from common.workflow.config import ConfigError, load_paper, load_yaml, resolve_params, run_config, select_papers
+from common.workflow.resolve import default_settings, resolve
+
+
+def refused(**given):
+    with pytest.raises(ConfigError) as error:
+        run_config(given)
+    text = str(error.value)
+    assert "\n" not in text
+    return text
+
+
+def test_unknown_key_is_named_with_the_nearest_and_all_valid():
+    text = refused(scal="quick")
+    assert "'scal'" in text
+    assert "did you mean 'scale'" in text
+    for key in ("papers", "device", "precision", "data", "seeds", "set"):
+        assert key in text
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "valid"),
+    [
+        ("scale", "huge", "reduced"),
+        ("device", "tpu", "cuda"),
+        ("precision", "fp8", "bf16"),
+        ("data", "fake", "standin"),
+    ],
+)
+def test_unknown_value_lists_the_valid_ones(key, value, valid):
+    text = refused(**{key: value})
+    assert key in text
+    assert value in text
+    assert valid in text
+
+
+@pytest.mark.parametrize("value", ["three", "0", "-1", 1.5, True.__class__])
+def test_seeds_must_be_a_number(value):
+    assert "seeds" in refused(seeds=value)
+
+
+def test_strings_from_the_command_line_are_read():
+    config = run_config(
+        {"papers": "irene, infoshape", "seeds": "5", "set": "infoshape.raw.batch=500,infoshape.raw.ema=true"}
+    )
+    assert config.papers == ("irene", "infoshape")
+    assert config.seeds == 5
+    assert config.set == {"infoshape.raw.batch": 500, "infoshape.raw.ema": True}
+
+
+def test_unknown_paper_lists_the_valid_ones(root):
+    with pytest.raises(ConfigError, match=r"unknown paper 'infoshap'; did you mean 'infoshape'"):
+        select_papers(root, ("infoshap",))
+
+
+def test_default_settings_name_every_key(root):
+    from common.workflow.config import RunConfig
+
+    assert set(default_settings(root)) == set(RunConfig.model_fields)
+
+
+def test_protocol_scale_variant_user_are_laid_over_each_other(root):
+    paper = load_paper(root, "infoshape")
+    params = resolve_params(paper, "encoder_a", "repository", "quick", {"infoshape.encoder_a.batch": 250})
+    assert params["batch"] == 250, "the user's word is last"
+    assert params["update_every"] == 10, "the variant's"
+    assert params["n_per_class"] == 2000, "the scale's"
+    assert params["encoder_lr"] == 1e-3, "the protocol's"
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ("infoshape.encoder_a.bach=3", ["unknown key 'bach'", "did you mean 'batch'"]),
+        ("infoshape.encoder_x.batch=3", ["infoshape.encoder_x.batch", "names no experiment", "infoshape.encoder_a"]),
+        ("infoshape.encoder_a.batch=many", ["batch", "'many'", "int"]),
+        ("infoshape.encoder_a.batch=2.5", ["batch", "whole number"]),
+        ("infoshape.encoder_a.ema=1", ["ema", "bool"]),
+        ("infoshape.encoder_a.batch", ["paper.experiment.key=value"]),
+    ],
+)
+def test_overrides_that_fit_nothing_are_refused(root, given, words):
+    with pytest.raises(ConfigError) as error:
+        resolve(root, {**default_settings(root), "scale": "quick", "papers": "infoshape", "set": given})
+    for word in words:
+        assert word in str(error.value)
+
+
+@pytest.fixture
+def folder(root, tmp_path):
+    shutil.copytree(root / "replications/infoshape", tmp_path / "replications/infoshape")
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        (
+            "cells: [raw/thesis]",
+            "cells: [raw/theses]",
+            ["artefacts.fig3_5a", "raw/theses", "did you mean 'raw/thesis'"],
+        ),
+        ("raw/thesis:mi_xx_chart", "raw/thesis", ["experiment/variant:metric"]),
+        ("derange: {derange: true}", "derange: {deranged: true}", ["variants.derange", "unknown key 'deranged'"]),
+        ("name: infoshape", "name: other", ["does not match its folder"]),
+        ("title: Neural", "titel: Neural", ["unknown key 'titel'", "did you mean 'title'"]),
+        (
+            "n_per_class: 30000  ",
+            "n_per_class: !!python/object/apply:os.system ['false']  ",
+            ["not readable as plain YAML"],
+        ),
+    ],
+)
+def test_slips_in_a_papers_config_are_one_line(folder, old, new, words):
+    path = folder / "replications/infoshape/config.yaml"
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new, 1))
+    with pytest.raises(ConfigError) as error:
+        load_paper(folder, "infoshape")
+    assert "\n" not in str(error.value)
+    for word in words:
+        assert word in str(error.value)
+
+
+def test_missing_and_broken_yaml(tmp_path):
+    with pytest.raises(ConfigError, match="no such file"):
+        load_yaml(tmp_path / "none.yaml")
+    (tmp_path / "b.yaml").write_text("a: [1, 2")
+    with pytest.raises(ConfigError, match=r"b\.yaml"):
+        load_yaml(tmp_path / "b.yaml")
+
+
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    max_leaves=8,
+)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.dictionaries(st.sampled_from(["scale", "papers", "device", "seeds", "set", "data", "x"]), VALUES, max_size=4))
+def test_any_settings_are_taken_or_refused_in_one_line(given):
+    try:
+        run_config(given)
+    except ConfigError as error:
+        assert "\n" not in str(error)
+
+
+@settings(max_examples=100, deadline=None)
+@given(VALUES)
+def test_any_yaml_as_a_papers_config_is_refused_in_one_line(tmp_path_factory, content):
+    folder = tmp_path_factory.mktemp("fuzz")
+    (folder / "replications/p").mkdir(parents=True)
+    (folder / "replications/p/config.yaml").write_text(yaml.safe_dump(content))
+    with pytest.raises(ConfigError) as error:
+        load_paper(folder, "p")
+    assert "\n" not in str(error.value)

@@ -1,0 +1,135 @@
+import json
+
+import pytest
+
+from common.results import Origin, read
+from common.workflow.job import JobConfig, Outcome, main
+
+ORIGIN = Origin(name="d", kind="generated", sha256="0" * 64)
+
+
+@pytest.fixture
+def cell(tmp_path):
+    """Write a resolved configuration and return a function that runs it, with what it ran."""
+
+    def write(**changes):
+        config = {
+            "cell": {"paper": "p", "experiment": "e", "variant": "v", "scale": "quick"},
+            "module": "m",
+            "code": "c1",
+            "seeds": 3,
+            "dataset": "d",
+            "needs": [],
+            "params": {"lr": 0.1},
+            "device": "cpu",
+            "precision": "fp32",
+            "data": "auto",
+            "data_mirrors": [],
+        } | changes
+        path = tmp_path / "e" / "v" / "config.json"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(config))
+        return path
+
+    def run(path, *arguments, outcome=lambda seed: Outcome({"value": float(seed)})):
+        ran = []
+
+        def experiment(job, seeds):
+            ran.extend(seeds)
+            return {seed: outcome(seed) for seed in seeds}, ORIGIN, "fp32"
+
+        status = main([str(path), "--results", str(tmp_path / "r"), *arguments], experiment, tmp_path, "test")
+        return status, ran
+
+    return write, run, tmp_path / "r/quick/p/e/v"
+
+
+def test_seeds_on_record_are_kept_and_others_added(cell):
+    write, run, folder = cell
+    assert run(write(seeds=2)) == (0, [0, 1])
+    first = (folder / "seed=0.json").read_bytes()
+    assert run(write(seeds=2)) == (0, [])
+    assert run(write(seeds=4)) == (0, [2, 3])
+    assert (folder / "seed=0.json").read_bytes() == first
+    assert read(folder / "seed=2.json").provenance.ensemble == 2
+
+
+@pytest.mark.parametrize("change", [{"code": "c2"}, {"params": {"lr": 0.2}}, {"precision": "bf16"}, {"upstream": "x"}])
+def test_other_code_parameters_or_upstream_run_again(cell, change):
+    write, run, _ = cell
+    run(write())
+    assert run(write(**change)) == (0, [0, 1, 2])
+
+
+def test_a_missing_tensor_file_runs_its_seed_again(cell):
+    write, run, folder = cell
+    run(write())
+    for seed in (0, 2):
+        (folder / f"seed={seed}.safetensors").write_bytes(b"x")
+    assert run(write(weights=True)) == (0, [1])
+
+
+def test_chosen_seeds_alone(cell):
+    write, run, _ = cell
+    assert run(write(), "--seeds", "7", "1", "7") == (0, [1, 7])
+
+
+def test_a_seed_that_is_no_number(cell, capsys):
+    write, run, _ = cell
+    with pytest.raises(SystemExit):
+        run(write(), "--seeds", "one")
+    assert "'one' is not a seed" in capsys.readouterr().err
+
+
+def test_a_diverged_seed_is_a_record_not_a_crash(cell):
+    write, run, folder = cell
+    bad = {1: Outcome({}, status="diverged", message="step 7: not finite")}
+    status, _ = run(write(), outcome=lambda seed: bad.get(seed, Outcome({"value": 1.0})))
+    assert status == 0
+    assert read(folder / "seed=1.json").message == "step 7: not finite"
+    assert read(folder / "seed=2.json").status == "ok"
+
+
+def test_a_record_of_another_schema_is_kept_aside(cell, capsys):
+    write, run, folder = cell
+    run(write())
+    old = json.dumps({"schema_version": 0, "precious": 1})
+    (folder / "seed=1.json").write_text(old)
+    assert run(write()) == (0, [1])
+    said = capsys.readouterr().err
+    assert "schema 0" in said
+    assert len(said.strip().splitlines()) == 1
+    [kept] = folder.glob("seed=1.json.unreadable-*")
+    assert kept.read_text() == old
+    assert read(folder / "seed=1.json").metrics == {"value": 1.0}
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [(None, "no such configuration"), ("{", "Invalid JSON"), ("{}", "Field required"), ('{"speed": 1}', "speed")],
+)
+def test_a_broken_configuration_is_one_line(tmp_path, capsys, content, words):
+    path = tmp_path / "e/v/config.json"
+    path.parent.mkdir(parents=True)
+    if content is not None:
+        path.write_text(content)
+    assert main([str(path)], lambda job, seeds: ({}, ORIGIN, ""), tmp_path, "test") == 1
+    said = capsys.readouterr().err.strip()
+    assert "\n" not in said
+    assert "e/v" in said
+    assert words in said or "Field required" in said
+
+
+def test_needs_that_were_not_declared_are_refused(tmp_path):
+    from common.workflow.config import ConfigError
+    from common.workflow.job import Job
+
+    config = JobConfig.model_validate(
+        {
+            "cell": {"paper": "p", "experiment": "e", "variant": "v", "scale": "quick"},
+            "module": "m", "code": "c", "seeds": 1, "dataset": "d", "needs": ["a/b"], "params": {},
+            "device": "cpu", "precision": "fp32", "data": "auto", "data_mirrors": [],
+        }
+    )  # fmt: skip
+    with pytest.raises(ConfigError, match="'x/y' is not among its needs"):
+        Job(config, tmp_path, tmp_path, tmp_path).needed("x/y", 0)
