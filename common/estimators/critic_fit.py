@@ -14,6 +14,7 @@ from contextlib import AbstractContextManager, nullcontext
 import torch
 from torch import Tensor, nn
 
+from common.estimators.optimiser import FlatAdam
 from common.losses.variational import donsker_varadhan, log_mean_exp
 
 Objective = Callable[[Tensor, Tensor], Tensor]
@@ -55,6 +56,8 @@ class PairSampler:
 def take_rows(values: Tensor, rows: Tensor) -> Tensor:
     """Return ``values[k, rows[k]]`` per member: ``(members, n, d)`` and ``(members, b)`` to ``(members, b, d)``."""
     members, n, features = values.shape
+    if values.stride(0) == 0:  # one data set shared by all members: no copy of it for each
+        return values[0].index_select(0, rows.reshape(-1)).reshape(members, -1, features)
     flat = rows + torch.arange(members, device=rows.device)[:, None] * n
     # One index_select over all members: measured three times faster on CPU than indexing with two tensors.
     return values.reshape(-1, features).index_select(0, flat.reshape(-1)).reshape(members, -1, features)
@@ -85,7 +88,7 @@ class CriticFit:
     ) -> None:
         self.x, self.y, self.critic, self.objective = x, y, critic, objective
         self.sampler = PairSampler(x.shape[1], batch, generators, derange)
-        self.optimiser = torch.optim.Adam(critic.parameters(), lr=lr, fused=True)
+        self.optimiser = FlatAdam(critic, lr)
         self.update_every, self.autocast = update_every, autocast
         members = len(x)
         self.values = torch.empty(members, 0)
@@ -117,7 +120,7 @@ class CriticFit:
             joint, marginal = self.scores(self.x, self.y, rows, partners)
             objective = self.objective(joint, marginal)
         if update:
-            self.optimiser.zero_grad(set_to_none=True)
+            self.optimiser.zero_grad()
             (-objective.sum()).backward()  # members share no parameter: each sees its own gradient alone
             self.optimiser.step()
             self.steps += 1
@@ -170,8 +173,7 @@ class CriticFit:
     def state_dict(self) -> dict[str, Tensor]:
         """Return everything a resumed fit needs to go on to the bit: weights, moments, generators, curves."""
         state = {f"critic.{name}": value for name, value in self.critic.state_dict().items()}
-        for index, moments in self.optimiser.state_dict()["state"].items():
-            state |= {f"adam.{index}.{name}": value for name, value in moments.items()}
+        state |= {"adam.mean": self.optimiser.mean, "adam.square": self.optimiser.square}
         for index, generator in enumerate(self.sampler.generators):
             state[f"generator.{index}"] = generator.get_state()
         if hasattr(self.objective, "state_dict"):
@@ -186,18 +188,15 @@ class CriticFit:
             return {k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)}
 
         self.critic.load_state_dict(part("critic."))
-        frame = self.optimiser.state_dict()
-        moments: dict[int, dict[str, Tensor]] = {}
-        for key, value in part("adam.").items():
-            index, name = key.split(".", 1)
-            moments.setdefault(int(index), {})[name] = value
-        self.optimiser.load_state_dict({"state": moments, "param_groups": frame["param_groups"]})
+        self.optimiser.mean.copy_(state["adam.mean"])
+        self.optimiser.square.copy_(state["adam.square"])
         for index, generator in enumerate(self.sampler.generators):
             generator.set_state(state[f"generator.{index}"])
         if hasattr(self.objective, "load_state_dict"):
             self.objective.load_state_dict(part("objective."))
         self.values, self.objectives = state["values"], state["objectives"]
         self.diverged_at, self.steps = state["diverged_at"], int(state["steps"])
+        self.optimiser.steps = self.steps
 
 
 def last_value(curve: Tensor, window: int) -> Tensor:

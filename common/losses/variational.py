@@ -35,8 +35,8 @@ def remine(joint: Tensor, marginal: Tensor, weight: float = 0.1, target: float =
     The penalty picks one critic out of the family T + c: its optimum is T* = log dP/dQ + ``target``, where the
     penalty is zero and the value is the mutual information.
     """
-    drift = log_mean_exp(marginal) - target
-    return joint.mean(-1) - log_mean_exp(marginal) - weight * drift.square()
+    partition = log_mean_exp(marginal)
+    return joint.mean(-1) - partition - weight * (partition - target).square()
 
 
 def mine(joint: Tensor, marginal: Tensor, log_average: Tensor | None, rate: float = 0.01) -> tuple[Tensor, Tensor]:

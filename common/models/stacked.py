@@ -67,7 +67,7 @@ class StackedMLP(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Map ``(members, rows, in)`` to ``(members, rows, out)``."""
-        if len(x) > 1 and x.shape[1] >= LONG and x.device.type == "cpu":
+        if x.shape[1] >= LONG and x.device.type == "cpu":
             return self._one_by_one(x)
         for layer in self.layers[:-1]:
             x = self.activation(layer(x))
