@@ -1,0 +1,90 @@
+"""Divergence policy: a loss that is not finite, or explodes, stops its own member, with the step and the cause."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+
+class Watch:
+    """Looks at the losses of every step and keeps the first bad one of each member.
+
+    ``limit`` is the size from which a loss counts as exploded. Marking happens on the device without waiting for it;
+    :meth:`fresh` waits.
+    """
+
+    def __init__(self, members: int, limit: float, device: torch.device) -> None:
+        self.limit = limit
+        self.step = torch.full((members,), -1, device=device)
+        self.cause = torch.full((members,), -1, device=device)  # index into names
+        self.value = torch.zeros(members, device=device)
+        self.names: list[str] = []
+        self.stopped: dict[int, str] = {}
+
+    def mark(self, step: int, names: Sequence[str], losses: Tensor) -> None:
+        """Mark the members whose losses ``(routes, members)`` of ``step`` are the first that cannot be used."""
+        for name in names:
+            if name not in self.names:
+                self.names.append(name)
+        bad = ~(losses.abs() <= self.limit)  # NaN is not <= anything
+        fresh = bad.any(0) & (self.step < 0)
+        first = bad.to(torch.uint8).argmax(0)
+        which = torch.tensor([self.names.index(name) for name in names], device=losses.device)
+        self.step = torch.where(fresh, step, self.step)
+        self.cause = torch.where(fresh, which[first], self.cause)
+        self.value = torch.where(fresh, losses.gather(0, first[None])[0], self.value)
+
+    def fresh(self) -> list[int]:
+        """Return the members marked since the last call."""
+        if not bool((self.step >= 0).any()):
+            return []
+        found = []
+        for member, step in enumerate(self.step.tolist()):
+            if step >= 0 and member not in self.stopped:
+                self.stopped[member] = self._say(step, self.names[int(self.cause[member])], float(self.value[member]))
+                found.append(member)
+        return found
+
+    def _say(self, step: int, name: str, value: float) -> str:
+        what = f"exploded to {value:.3g}" if math.isfinite(value) else f"is {value}"
+        return f"step {step}: {name} {what}"
+
+    @property
+    def alive(self) -> Tensor:
+        """Return which members have shown no bad loss, ``(members,)`` bool."""
+        return self.step < 0
+
+    def state_dict(self) -> dict[str, Tensor]:
+        """Return the marks."""
+        return {"step": self.step, "cause": self.cause, "value": self.value}
+
+    def load_state_dict(self, state: dict[str, Tensor], names: list[str], stopped: dict[str, str]) -> None:
+        """Take up the marks."""
+        self.step, self.cause, self.value = (state[k].to(self.step.device) for k in ("step", "cause", "value"))
+        self.names, self.stopped = list(names), {int(k): v for k, v in stopped.items()}
+
+
+class Frozen:
+    """Holds the members that were stopped where they are, while the others of their stack go on."""
+
+    def __init__(self, model: nn.Module, members: int) -> None:
+        self.model, self.members = model, members
+        self.kept: dict[int, dict[str, Tensor]] = {}
+
+    def add(self, member: int) -> None:
+        """Keep a copy of the member's parameters and buffers."""
+        self.kept[member] = {name: value[member].clone() for name, value in self._stacked()}
+
+    @torch.no_grad()
+    def put_back(self) -> None:
+        """Undo what a step did to the members that were stopped."""
+        for member, state in self.kept.items():
+            for name, value in self._stacked():
+                value[member] = state[name]
+
+    def _stacked(self) -> list[tuple[str, Tensor]]:
+        state = self.model.state_dict()
+        return [(name, v) for name, v in state.items() if v.ndim and len(v) == self.members]

@@ -1,0 +1,53 @@
+"""Several runs of one job under one checkpoint: what does not stack well loops over its seeds inside the job."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from torch import Tensor
+
+from common.training.checkpoint import Checkpoint
+from common.training.trainer import Trainer
+
+State = tuple[dict[str, Tensor], dict[str, Any]]
+
+
+class InTurn:
+    """Runs trainers one after another; an interrupted job takes up the one under way and keeps those finished.
+
+    Of a finished run the model, its history and how it ended are kept, not its optimisers. The trainers share one
+    ``Progress`` over the whole job, or have none.
+    """
+
+    def __init__(self, checkpoint: Checkpoint) -> None:
+        self.checkpoint = checkpoint
+        self._finished: dict[str, State] = {}
+        self._under_way: dict[str, State] = {}
+        if (found := checkpoint.resume()) is not None:
+            self._split(*found)
+
+    def run(self, name: str, trainer: Trainer) -> Trainer:
+        """Train to the end, or bring back how it ended; each run of the job has a name of its own."""
+        if name in self._finished:
+            trainer.load_finished(*self._finished[name])
+            return trainer
+        if name in self._under_way:
+            trainer.load_state(*self._under_way.pop(name))
+        trainer.train(lambda: self.checkpoint.offer(lambda: self._all(name, trainer)))
+        self._finished[name] = trainer.finished_state()
+        self.checkpoint.save(*self._all(None, None))
+        return trainer
+
+    def _all(self, name: str | None, trainer: Trainer | None) -> State:
+        runs = dict(self._finished)
+        if name is not None and trainer is not None:
+            runs[name] = trainer.state()
+        tensors = {f"{run}/{key}": value for run, (own, _) in runs.items() for key, value in own.items()}
+        return tensors, {"runs": {run: notes for run, (_, notes) in runs.items()}, "finished": list(self._finished)}
+
+    def _split(self, tensors: dict[str, Tensor], notes: dict[str, Any]) -> None:
+        for run, own in notes["runs"].items():
+            prefix = f"{run}/"
+            mine = {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
+            place = self._finished if run in notes["finished"] else self._under_way
+            place[run] = (mine, own)
