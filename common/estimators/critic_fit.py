@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from common.estimators.optimiser import FlatAdam
 from common.losses.variational import donsker_varadhan, log_mean_exp
+from common.models.backprop import Backprop, can_write_out
 
 Objective = Callable[[Tensor, Tensor], Tensor]
 
@@ -90,6 +91,8 @@ class CriticFit:
         self.sampler = PairSampler(x.shape[1], batch, generators, derange)
         self.optimiser = FlatAdam(critic, lr)
         self.update_every, self.autocast = update_every, autocast
+        written_out = can_write_out(critic, 2 * batch, x.device)
+        self._written_out = Backprop(critic, autocast) if written_out else None
         members = len(x)
         self.values = torch.empty(members, 0)
         self.objectives = torch.empty(members, 0)
@@ -116,12 +119,21 @@ class CriticFit:
 
     def _step(self, rows: Tensor, partners: Tensor, update: bool) -> tuple[Tensor, Tensor]:
         """Score one batch and, where asked, climb the objective; return the bound and the objective per member."""
-        with torch.set_grad_enabled(update):
-            joint, marginal = self.scores(self.x, self.y, rows, partners)
+        if self._written_out is not None:
+            both = self._written_out.forward(*self._rows(self.x, self.y, rows, partners)).requires_grad_(update)
+            joint, marginal = both.split(rows.shape[1], 1)
             objective = self.objective(joint, marginal)
+            if update:
+                (slopes,) = torch.autograd.grad(-objective.sum(), both)
+                self._written_out.backward(slopes)
+        else:
+            with torch.set_grad_enabled(update):
+                joint, marginal = self.scores(self.x, self.y, rows, partners)
+                objective = self.objective(joint, marginal)
+            if update:
+                self.optimiser.zero_grad()
+                (-objective.sum()).backward()  # members share no parameter: each sees its own gradient alone
         if update:
-            self.optimiser.zero_grad()
-            (-objective.sum()).backward()  # members share no parameter: each sees its own gradient alone
             self.optimiser.step()
             self.steps += 1
         with torch.no_grad():
@@ -129,11 +141,15 @@ class CriticFit:
 
     def scores(self, x: Tensor, y: Tensor, rows: Tensor, partners: Tensor) -> tuple[Tensor, Tensor]:
         """Return joint and marginal scores, each ``(members, batch)``, in one run of the critic."""
-        x_rows = take_rows(x, rows)
-        y_both = take_rows(y, torch.cat([rows, partners], 1))
         with self._precision():
-            both = self.critic(torch.cat([x_rows, x_rows], 1), y_both)
+            both = self.critic(*self._rows(x, y, rows, partners))
         return both[:, : rows.shape[1]], both[:, rows.shape[1] :]
+
+    @staticmethod
+    def _rows(x: Tensor, y: Tensor, rows: Tensor, partners: Tensor) -> tuple[Tensor, Tensor]:
+        """Return x and y of the joint pairs, then of the marginal ones, each ``(members, 2 batch, features)``."""
+        x_rows = take_rows(x, rows)
+        return torch.cat([x_rows, x_rows], 1), take_rows(y, torch.cat([rows, partners], 1))
 
     def bounds(
         self,

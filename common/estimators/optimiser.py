@@ -26,6 +26,7 @@ class FlatAdam:
             parameter.grad = self.grad[start:end].view_as(parameter)
             start = end
         self.mean, self.square = torch.zeros_like(self.flat), torch.zeros_like(self.flat)
+        self._root = torch.empty_like(self.flat)
         self.lr, self.betas, self.steps = lr, betas, 0
 
     def zero_grad(self) -> None:
@@ -40,7 +41,10 @@ class FlatAdam:
         self.mean.lerp_(self.grad, 1 - first)
         self.square.mul_(second).addcmul_(self.grad, self.grad, value=1 - second)
         size = self.lr * math.sqrt(1 - second**self.steps) / (1 - first**self.steps)
-        self.flat.addcdiv_(self.mean, self.square.sqrt().add_(1e-8), value=-size)
+        # Unused weights have squares of zero or below the normal range, whose roots cost ten to thirty times a normal
+        # number's here; 1e-24 lifts them out of it and is 1e-12 under the root, far below Adam's own 1e-8.
+        torch.add(self.square, 1e-24, out=self._root).sqrt_().add_(1e-8)
+        self.flat.addcdiv_(self.mean, self._root, value=-size)
 
 
 def cosine_rate(step: int, steps: int, peak: float, warm: float = 0.05) -> float:
