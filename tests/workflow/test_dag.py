@@ -191,7 +191,7 @@ class TestCommands:
     @staticmethod
     def run(folder, *words):
         command = [sys.executable, "-m", "common.workflow", *words]
-        return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=120, check=False)
+        return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=600, check=False)
 
     CONFIG = ("--config", "scale=quick", "seeds=2", f"set={TINY}")
 

@@ -22,7 +22,7 @@ def copy_checkout(target: Path) -> Path:
     return target
 
 
-def run_snakemake(folder: Path, *arguments: str, timeout: float = 300) -> subprocess.CompletedProcess:
+def run_snakemake(folder: Path, *arguments: str, timeout: float = 900) -> subprocess.CompletedProcess:
     """Run Snakemake in a checkout with this environment's interpreter."""
     snakemake = Path(sys.executable).with_name("snakemake")
     environment = {**os.environ, "PATH": f"{snakemake.parent}:{os.environ['PATH']}"}
