@@ -1,0 +1,70 @@
+"""What every job after step 1 starts from: frozen codes of each seed, the labels of a case, and released codes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from common.data import ImageSet, load
+from common.training.checkpoint import load_tensors
+from common.training.seeding import generator
+from common.workflow.job import Job
+from replications.generative_filter.vae import sample
+
+CIRCLES = (0, 6, 8, 9)  # "digit containing a circle"
+LABELS = {  # name -> (classes, the label of each digit)
+    "digit": (10, tuple(range(10))),
+    "circle": (2, tuple(int(d in CIRCLES) for d in range(10))),
+    "large": (2, tuple(int(d >= 5) for d in range(10))),
+    "odd": (2, tuple(d % 2 for d in range(10))),
+}
+
+
+def label(name: str, digits: Tensor) -> Tensor:
+    """Return one attribute of ``digits`` as class numbers."""
+    return torch.tensor(LABELS[name][1])[digits]
+
+
+@dataclass(frozen=True)
+class Codes:
+    """Codes of one split: mean and standard deviation of q(z|x), ``(seeds, n, d)``, and the digits ``(n,)``."""
+
+    mean: Tensor
+    deviation: Tensor
+    digits: Tensor
+
+    def draw(self, noise: Tensor | None = None) -> Tensor:
+        """Return z: the mean, or a sample of q(z|x)."""
+        return self.mean if noise is None else sample(self.mean, 2 * self.deviation.log(), noise)
+
+
+def digits_of(job: Job) -> ImageSet:
+    """Return MNIST, or what stands in for it."""
+    return load("mnist", policy=job.config.data, root=job.root, mirrors=job.config.data_mirrors)
+
+
+def read_codes(job: Job, seeds: Sequence[int], digits: ImageSet, split: str, cell: str) -> Codes:
+    """Return the codes that the VAE's job ``cell`` left for one split."""
+    found = [load_tensors(job.weights_path(seed, cell))[0] for seed in seeds]
+    mean, log_variance = (torch.stack([tensors[f"{name}_{split}"] for tensors in found]) for name in "ms")
+    whole = torch.from_numpy(digits.labels["digit"][digits.splits[split]].copy()).long()
+    return Codes(mean, (0.5 * log_variance).exp(), whole[: mean.shape[1]])
+
+
+def noise_for(seeds: Sequence[int], shape: Sequence[int], *role: str | int) -> Tensor:
+    """Return standard normal noise ``(seeds, *shape)``, each seed's from a generator of its own."""
+    return torch.stack([torch.randn(*shape, generator=generator("generative_filter", *role, s)) for s in seeds])
+
+
+def class_statistics(mean_precision: Tensor, labels: Tensor, classes: int) -> tuple[Tensor, Tensor]:
+    """Return the labels' shares (seeds, classes) and 1 / sigma^2 averaged within each (seeds, classes, d).
+
+    ``mean_precision (seeds, n, d)`` is 1 / sigma^2 of every row, ``labels (seeds, n)``.
+    """
+    member = torch.nn.functional.one_hot(labels, classes).to(mean_precision)
+    counts = member.sum(1)
+    sums = member.mT @ mean_precision
+    return counts / labels.shape[1], sums / counts.clamp(min=1)[..., None]
