@@ -63,10 +63,14 @@ class Part:
 
     def load_tensors(self, tensors: Mapping[str, Tensor]) -> None:
         """Take up :meth:`tensors`; rates come from the schedule, the rest from how the optimiser was built."""
+        owners = [p for group in self.optimiser.param_groups for p in group["params"]]
         moments: dict[int, dict[str, Tensor]] = {}
         for key, value in tensors.items():
             index, name = key.split(".", 1)
-            moments.setdefault(int(index), {})[name] = value
+            owner = owners[int(index)]
+            # a moment lies in memory as its parameter does (channels last)
+            placed = torch.empty_like(owner).copy_(value) if value.shape == owner.shape else value
+            moments.setdefault(int(index), {})[name] = placed
         groups = self.optimiser.state_dict()["param_groups"]
         self.optimiser.load_state_dict({"state": moments, "param_groups": groups})
 
