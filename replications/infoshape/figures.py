@@ -17,14 +17,11 @@ from matplotlib.figure import Figure
 from common.plotting import band, curves, figure, finish
 from common.plotting.cli import draw
 from common.results import Record
+from replications.infoshape import beyond, challenges
+from replications.infoshape.reading import final, of
 
 H_L = math.log(2)
 ENTROPY_PRINTED = 8.79  # eq. (3.5): the entropy of one component, printed as H(X) (README, "Why 8.79 is not H(X)")
-
-
-def of(records: Sequence[Record], experiment: str) -> list[Record]:
-    """Return the records of one experiment."""
-    return [record for record in records if record.experiment == experiment]
 
 
 def chart(axes: Axes, records: Sequence[Record], name: str, limit: float | None = None, limit_name: str = "") -> None:
@@ -35,15 +32,6 @@ def chart(axes: Axes, records: Sequence[Record], name: str, limit: float | None 
         axes.axhline(limit, color="0.3", linestyle=":", linewidth=1)
         axes.annotate(limit_name, (1, limit), xycoords=("axes fraction", "data"), ha="right", va="bottom", fontsize=7)
     axes.set_xlabel("ReMINE epoch (passes over the data)")
-
-
-def final(records: Sequence[Record], metric: str) -> str:
-    """Return mean ± sd over seeds of a metric, with n."""
-    values = [r.metrics[metric] for r in records if metric in r.metrics]
-    if not values:
-        return "no finite value"
-    sd = f" ± {np.std(values, ddof=1):.2g}" if len(values) > 1 else ""
-    return f"{np.mean(values):.3g}{sd} (n={len(values)})"
 
 
 def single(metric: str, experiment: str, name: str, symbol: str, limit: float, limit_name: str) -> Callable:
@@ -70,9 +58,8 @@ def epochs(experiment: str, quantity: str, symbol: str, limit: float, limit_name
             name = f"{quantity}_{epoch}"
             chart(axes, runs, name, limit, limit_name)
             lines = [f"({letter}) encoder epoch {epoch}: {final(runs, name)}"]
-            bound = f"ce_bound_{'untrained' if epoch == 0 else 'trained'}"
-            if quantity == "utility" and epoch == 0 and of(records, "classifier"):
-                lines.append(f"ours: cross-entropy bound {final(of(records, 'classifier'), bound)}")
+            if quantity == "utility" and of(records, "bounds"):
+                lines.append(f"ours: cross-entropy bound {final(of(records, 'bounds'), f'ce_bound_{epoch}')}")
             axes.set_title("\n".join(lines), fontsize=8)
         panels[0].set_ylabel(f"{symbol} (nats)")
         return finish(fig, title, records, steps(records))
@@ -176,6 +163,8 @@ LEAKAGE = ("leakage", "I(X;Z)", ENTROPY_PRINTED, "8.79, printed as H(X)")
 FIGURES: dict[str, Callable[[Sequence[Record], str], Figure]] = {
     "fig3_1": channels,
     "fig3_2": identity,
+    "fig3_3": challenges.failures,
+    "fig3_4": challenges.staircase,
     "fig3_5a": single("mi_xx_chart", "raw", "mi_xx", "I(X;X)", ENTROPY_PRINTED, "8.79, printed as H(X)"),
     "fig3_5b": single("mi_xl_chart", "raw", "mi_xl", "I(X;L)", H_L, "H(L) = ln 2"),
     "fig3_6a": single("leakage_0_chart", "encoder_a", "leakage_0", "I(X;Z)", ENTROPY_PRINTED, "8.79, printed as H(X)"),
@@ -188,6 +177,9 @@ FIGURES: dict[str, Callable[[Sequence[Record], str], Figure]] = {
     "fig4_7": epochs("encoder_b", *LEAKAGE),
     "fig4_8": epochs("encoder_c", *LEAKAGE),
     "fig4_9": epochs("encoder_d", *LEAKAGE),
+    "channel_linear": beyond.channel_linear,
+    "channel": beyond.channel,
+    "attacker": beyond.attacker,
 }
 
 

@@ -9,6 +9,8 @@ import pandas as pd
 
 from common.results import Record
 from common.results.tables import write_table
+from replications.infoshape.challenges import STUCK
+from replications.infoshape.reading import of
 
 COLUMNS = ("quantity", "encoder epoch", "estimate", "last ten points", "with penalty", "fresh data", "ce bound")
 
@@ -16,11 +18,10 @@ COLUMNS = ("quantity", "encoder epoch", "estimate", "last ten points", "with pen
 def summary(records: Sequence[Record]) -> pd.DataFrame:
     """Return every estimate of experiment A: as defined, from the chart, penalised, on fresh data, and its bound.
 
-    Each cell is mean ± sd over seeds, in nats. The cross-entropy bound ln 2 - BCE of a fresh classifier is ours: it
-    bounds I(Z;L) from below whatever the critic found.
+    Each cell is mean ± sd over seeds, in nats. The cross-entropy bound ln 2 - BCE of a fresh classifier on the same
+    codes is ours: it bounds I(Z;L) from below whatever the critic found.
     """
-    by = {name: [r for r in records if r.experiment == name] for name in ("raw", "encoder_a", "classifier")}
-    bounds = {("mi_xl", ""): "raw", ("utility_0", 0): "untrained"}
+    by = {name: of(records, name) for name in ("raw", "encoder_a", "classifier", "bounds")}
     rows = [("I(X;X)", "", "mi_xx", "raw"), ("I(X;L)", "", "mi_xl", "raw")]
     last = max((r.params["encoder_epochs"] for r in by["encoder_a"]), default=0)
     rows += [("I(X;Z)", e, f"leakage_{e}", "encoder_a") for e in range(last)]
@@ -28,8 +29,10 @@ def summary(records: Sequence[Record]) -> pd.DataFrame:
     lines = []
     for quantity, epoch, name, experiment in rows:
         values = [spread(by[experiment], f"{name}{part}") for part in ("", "_chart", "_objective", "_heldout")]
-        bound = bounds.get((name, epoch))
-        lines.append((quantity, epoch, *values, spread(by["classifier"], f"ce_bound_{bound}") if bound else ""))
+        bound = spread(by["classifier"], "ce_bound_raw") if name == "mi_xl" else ""
+        if name.startswith("utility"):
+            bound = spread(by["bounds"], f"ce_bound_{epoch}")
+        lines.append((quantity, epoch, *values, bound))
     trained = spread(by["classifier"], "ce_bound_trained")
     lines.append(("I(Z;L)", f"after step {last}", "", "", "", "", trained))
     return pd.DataFrame(lines, columns=list(COLUMNS))
@@ -48,6 +51,56 @@ def entropies(records: Sequence[Record]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["quantity", "nats", "what it is"])
 
 
+def failures(records: Sequence[Record]) -> pd.DataFrame:
+    """Return how often plain MINE fails on MNIST per setting, and how noisy the runs are that do not."""
+    lines = []
+    for variant in dict.fromkeys(r.variant for r in records):
+        runs = of(records, "failures", variant)
+        whole = [r for r in runs if not r.metrics["lost"]]
+        stuck = [r for r in whole if abs(r.metrics["late_mean"]) < STUCK]
+        left = [r for r in whole if r not in stuck]
+        noise = pd.Series([r.metrics["late_sd"] / r.metrics["late_mean"] for r in left], dtype=float)
+        jumps = pd.Series([r.metrics["spike"] for r in runs if "spike" in r.metrics], dtype=float)
+        when = ", ".join(f"{r.metrics['last_finite']:.0f} (seed {r.seed})" for r in runs if r.metrics["lost"])
+        p = runs[0].params
+        lines.append(
+            (
+                variant,
+                f"{p['objective']}, batch {p['batch']}, lr {p['lr']:g}, {p['iterations']} iterations",
+                f"{len(stuck)} of {len(runs)}",
+                f"{len(runs) - len(whole)} of {len(runs)}" + (f": iteration {when}" if when else ""),
+                spread(left, "late_mean"),
+                "" if noise.empty else f"{noise.mean():.3f}",
+                "" if jumps.empty else f"{jumps.max():.3g}",
+            )
+        )
+    columns = [
+        "setting",
+        "MINE",
+        "stuck at zero",
+        "not finite",
+        "late estimate",
+        "late sd / mean",
+        "largest jump (nats)",
+    ]
+    return pd.DataFrame(lines, columns=columns)
+
+
+def alternatives(records: Sequence[Record]) -> pd.DataFrame:
+    """Return experiment A with each estimator: estimates before and after, their noise, and a fresh classifier's."""
+    lines = []
+    for variant in dict.fromkeys(r.variant for r in records):
+        runs = of(records, "alternatives", variant)
+        last = runs[0].params["encoder_epochs"] - 1
+        names = (f"{q}_{e}" for q in ("leakage", "leakage_sd", "utility", "utility_sd") for e in (0, last))
+        judged = (f"{q}_{when}" for q in ("auc", "ce_bound") for when in ("untrained", "trained"))
+        lines.append((variant, *(spread(runs, name) for name in (*names, *judged))))
+    pairs = ("I(X;Z)", "sd of I(X;Z) over batches", "I(Z;L)", "sd of I(Z;L) over batches")
+    columns = [f"{q}, {when}" for q in pairs for when in ("first epoch", "last epoch")]
+    columns += [f"{q}, {when}" for q in ("AUC", "ce bound") for when in ("untrained", "trained")]
+    return pd.DataFrame(lines, columns=["estimator", *columns])
+
+
 def spread(records: Sequence[Record], metric: str) -> str:
     """Return mean ± sd over the seeds that have the metric."""
     values = pd.Series([r.metrics[metric] for r in records if metric in r.metrics], dtype=float)
@@ -56,9 +109,12 @@ def spread(records: Sequence[Record], metric: str) -> str:
     return f"{values.mean():.3f} ± {values.std():.3f}" if len(values) > 1 else f"{values.mean():.3f}"
 
 
+TABLES = {"eq3_5": entropies, "summary": summary, "failures": failures, "alternatives": alternatives}
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Write one table from the command line."""
-    return write_table(argv, "infoshape", {"eq3_5": entropies, "summary": summary}, __doc__ or "")
+    return write_table(argv, "infoshape", TABLES, __doc__ or "")
 
 
 if __name__ == "__main__":

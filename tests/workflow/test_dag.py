@@ -12,7 +12,17 @@ TINY = (
     "infoshape.raw.n_per_class=200,infoshape.raw.batch=100,infoshape.raw.privacy_passes=2,"
     "infoshape.raw.utility_passes=2,infoshape.raw.final_batches=2,infoshape.raw.heldout=400,"
     "infoshape.classifier.n_per_class=200,infoshape.classifier.batch=80,infoshape.classifier.epochs=3,"
-    "infoshape.closed_forms.n_per_class=500"
+    "infoshape.closed_forms.n_per_class=500,"
+    "infoshape.failures.rows=200,infoshape.failures.batch=20,infoshape.failures.iterations=4,"
+    "infoshape.staircase.steps=10,infoshape.staircase.judged=5,infoshape.staircase.shown_every=5,"
+    "infoshape.bounds.n_per_class=200,infoshape.bounds.batch=80,infoshape.bounds.epochs=3,"
+    "infoshape.attacker.n_per_class=200,infoshape.attacker.batch=80,infoshape.attacker.epochs=2,"
+    "infoshape.channel.n_per_class=200,infoshape.channel.judged=100,"
+    "infoshape.channel_linear.n_per_class=200,infoshape.channel_linear.batch=100,infoshape.channel_linear.passes=2,"
+    "infoshape.channel_linear.heldout=400,infoshape.channel_linear.judged=100,infoshape.channel_linear.draws=200,"
+    "infoshape.alternatives.n_per_class=200,infoshape.alternatives.batch=16,infoshape.alternatives.privacy_steps=2,"
+    "infoshape.alternatives.utility_steps=2,infoshape.alternatives.final_batches=2,"
+    "infoshape.alternatives.probe_batch=80,infoshape.alternatives.probe_epochs=2"
 )
 for letter in "abcd":
     TINY += "".join(
@@ -152,7 +162,7 @@ class TestReruns:
         assert not {name for name in would if name.endswith("_thesis")}
 
     def test_semantic_edit_of_a_loss_reruns_what_imports_it(self, finished, edit):
-        edit("common/losses/variational.py", "drift.square()", "drift.abs()")
+        edit("common/losses/variational.py", "(partition - target).square()", "(partition - target).abs()")
         would = dry(finished, "all")
         assert {f"infoshape_encoder_{x}_thesis" for x in "abcd"} | {"infoshape_raw_thesis"} <= would
         assert "infoshape_closed_forms_thesis" not in would

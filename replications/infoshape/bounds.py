@@ -1,0 +1,60 @@
+"""Ours: the cross-entropy bound on I(Z;L), ln 2 - BCE of a fresh classifier, on the very codes that ReMINE saw.
+
+Whatever a critic found, a classifier with cross-entropy c shows that I(Z;L) >= ln 2 - c (equal classes; up to the
+error of 12,000 held-out rows).
+``python -m replications.infoshape.bounds results/quick/infoshape/bounds/thesis/config.json``
+"""
+
+from __future__ import annotations
+
+import math
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+
+from common.evaluation.probes import ProbeSettings, fit_binary_probes, judge_binary
+from common.results import Origin
+from common.training.machine import prepare
+from common.training.progress import Progress
+from common.training.seeding import generator
+from common.workflow.job import Job, Outcome
+from common.workflow.job import main as run_job
+from replications.infoshape.codes import codes_of
+from replications.infoshape.sample import Sample, draw, origin
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def run(job: Job, seeds: list[int]) -> tuple[dict[int, Outcome], Origin, str]:
+    """Train a fresh classifier per shown epoch on four fifths of the rows, judge it on the rest."""
+    p, cell = job.config.params, job.config.needs[0]
+    device = prepare(job.config.device, "fp32").device
+    whole = draw(seeds, p["n_per_class"], "data")
+    settings = ProbeSettings((p["hidden"],), p["batch"], p["epochs"], p["lr"], p["momentum"])
+    progress = Progress(f"infoshape bounds, seeds {seeds}", len(p["states"]) * len(seeds) * p["epochs"])
+    outcomes = {seed: Outcome({}) for seed in seeds}
+    for epoch in p["states"]:
+        coded = Sample(codes_of(job, seeds, cell, epoch, whole.x), whole.labels)
+        train, test = coded.head(1 - p["test_share"]).to(device), coded.tail(p["test_share"]).to(device)
+        init = [generator("infoshape", "bounds", s, epoch, "init") for s in seeds]
+        order = [generator("infoshape", "bounds", s, epoch, "order", device=device) for s in seeds]
+        probe = fit_binary_probes(train.x, train.labels, settings, init, order, progress)
+        with torch.no_grad():
+            logits = probe(test.x)[..., 0]
+        for k, seed in enumerate(seeds):
+            verdict = judge_binary(logits[k], test.labels[k, :, 0])
+            outcomes[seed].metrics[f"ce_bound_{epoch}"] = math.log(2) - verdict.cross_entropy
+            outcomes[seed].metrics[f"auc_{epoch}"] = verdict.auc
+    progress.close()
+    return outcomes, origin(job), "fp32"
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run from the command line."""
+    return run_job(argv, run, ROOT, __doc__ or "")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,108 @@
+"""Figures 3-3 and 3-4 from records: plain MINE's failures on MNIST, and the staircase of estimators."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from common.plotting import band, figure, finish, smooth
+from common.results import Record
+from replications.infoshape.reading import of
+
+STUCK = 0.05  # nats: below it a run counts as not having left zero
+NAMES = {
+    "dv": "DV",
+    "mine": "MINE",
+    "nwj": "NWJ",
+    "infonce": "InfoNCE",
+    "smile": "SMILE",
+    "remine": "ReMINE",
+    "interpolated": "I_alpha (ours)",
+}
+
+
+def curve(record: Record) -> NDArray[np.float64]:
+    """Return a run's estimates, NaN where it was lost."""
+    return np.array([np.nan if v is None else v for v in record.series["values"]], dtype=float)
+
+
+def noise(record: Record) -> float:
+    """Return the late standard deviation against the late mean, of runs that left zero."""
+    mean = record.metrics.get("late_mean", 0.0)
+    return record.metrics["late_sd"] / mean if mean > STUCK else -math.inf
+
+
+def spike(record: Record) -> float:
+    """Return the largest jump against the late median."""
+    return record.metrics.get("spike", -math.inf)
+
+
+def panel(axes: Axes, record: Record, letter: str, what: str, happened: bool) -> None:
+    """Draw one run: every estimate light, the moving average (0.6) dark, triangles where it is not finite."""
+    values = curve(record)
+    step = record.params["iterations"] / len(values)
+    x = (np.arange(len(values)) + 1) * step
+    axes.plot(x, values, color="C0", alpha=0.3, linewidth=0.6)
+    axes.plot(x, smooth(values, 0.6), color="C0")
+    lost = ~np.isfinite(values)
+    if lost.any():
+        axes.plot(x[lost], np.full(lost.sum(), 0.02), "v", color="C3", transform=axes.get_xaxis_transform())
+        axes.set_xlim(0, x[-1])
+    p = record.params
+    outcome = what if happened else f"no run: {what}"
+    axes.set_title(
+        f"({letter}) {outcome}\n{p['network']} nets, seed {record.seed}, batch {p['batch']}, lr {p['lr']:g}", fontsize=8
+    )
+    axes.set_xlabel("MINE iteration")
+
+
+def failures(records: Sequence[Record], title: str) -> Figure:
+    """Draw Figure 3-3: of all seeds, the run that shows each failure most; the title of a panel says if none does."""
+    conv, dense = of(records, "failures", "conv"), of(records, "failures", "dense")
+    level = {r.seed: r.metrics.get("late_mean", math.inf) for r in conv}
+    stuck = min(conv, key=lambda r: abs(level[r.seed]))
+    noisy = max(conv, key=noise)
+    whole = [r for r in dense if not r.metrics["lost"]] or dense
+    spiky, lost = max(whole, key=spike), min(dense, key=lambda r: r.metrics["last_finite"])
+    fig, panels = figure(4, width=2.9, share_y=False)
+    panel(panels[0], stuck, "a", "stuck at zero", abs(level[stuck.seed]) < STUCK)
+    found = f"late sd {noise(noisy):.0%} of the mean" if noise(noisy) > 0 else "converges, high variance"
+    panel(panels[1], noisy, "b", found, noise(noisy) > 0.1)
+    high = spike(spiky)
+    panel(panels[2], spiky, "c", f"largest jump {high:.3g} nats", high > 5 * spiky.metrics.get("late_sd", math.inf))
+    gone = f"not finite from iteration {lost.metrics['last_finite']:.0f} on" if lost.metrics["lost"] else "ends in NaN"
+    panel(panels[3], lost, "d", gone, bool(lost.metrics["lost"]))
+    panels[0].set_ylabel("estimate of I(X;Z) (nats)")
+    note = "runs chosen among all seeds because they show the failure most; the table `failures` counts them"
+    return finish(fig, title, records, note)
+
+
+def staircase(records: Sequence[Record], title: str) -> Figure:
+    """Draw Figure 3-4: one panel per estimator, single batches light, block means dark, truth and limits dotted."""
+    p = records[0].params
+    fig, panels = figure(len(p["estimators"]), width=1.75, height=2.9)
+    for axes, name in zip(panels, p["estimators"], strict=True):
+        blocks = np.array([r.series[f"{name}_means"] for r in records], dtype=float)
+        raw = np.array(records[0].series[f"{name}_values"], dtype=float)
+        x = (np.arange(blocks.shape[1]) + 1) * p["shown_every"]
+        axes.plot(x, raw, color="C0", alpha=0.25, linewidth=0.4)
+        band(axes, x, smooth(blocks, 0.6))
+        axes.step(
+            x, np.repeat(p["information"], len(x) // len(p["information"])), color="k", linestyle=":", linewidth=1
+        )
+        limit = {"infonce": math.log(p["batch"]), "interpolated": math.log(p["batch"] / p["alpha"])}.get(name)
+        if limit is not None:
+            axes.axhline(limit, color="C3", linestyle=":", linewidth=1)
+            text = "ln K" if name == "infonce" else "ln(K/α)"
+            axes.annotate(text, (0.02, limit), xycoords=("axes fraction", "data"), va="bottom", fontsize=7, color="C3")
+        axes.set_title(NAMES[name], fontsize=8)
+        axes.tick_params(axis="x", labelsize=6)
+        axes.set_ylim(-1, 1.5 * max(p["information"]))
+    panels[0].set_ylabel("I(x;y) (nats)")
+    panels[len(panels) // 2].set_xlabel(f"iteration (batches of {p['batch']})")
+    return finish(fig, title, records, "dotted: truth (black) and the estimator's own limit (red)")

@@ -1,0 +1,100 @@
+"""Figure 3-3's networks and arithmetic: shapes of the thesis' tables, and where plain MINE overflows."""
+
+import math
+
+import pytest
+import torch
+
+from common.losses.variational import donsker_varadhan
+from common.training.seeding import generator
+from replications.infoshape.critics import ConvolutionalCritic, DenseCritic, dense_encoder
+from replications.infoshape.failures import PlainMINE, StableMINE, describe, encode, train
+
+SETTINGS = {"objective": "mine", "ema_rate": 0.01, "batch": 20, "lr": 1e-3, "iterations": 6, "shown_points": 6}
+
+
+def parameters(module):
+    return sum(p.numel() for p in module.parameters())
+
+
+class TestNetworks:
+    def test_counts_are_the_sheets(self):
+        assert parameters(ConvolutionalCritic(generator("test"))) == 268_125  # Table 3.4
+        assert parameters(DenseCritic(generator("test"))) == 716_289  # Table 3.5
+        assert parameters(dense_encoder(generator("test"))) == 78_500  # Table 3.2
+
+    def test_convolutions_have_the_sizes_of_table_3_4(self):
+        critic = ConvolutionalCritic(generator("test"))
+        for side, images, sizes in (
+            (critic.z_side, torch.zeros(2, 3, 9, 9), (5, 3, 2)),
+            (critic.x_side, torch.zeros(2, 1, 28, 28), (14, 7, 4)),
+        ):
+            found, hidden = [], images
+            for layer in side:
+                hidden = layer(hidden)
+                if isinstance(layer, torch.nn.Conv2d):
+                    found.append((hidden.shape[1], hidden.shape[2]))
+            assert found == [(16, sizes[0]), (32, sizes[1]), (64, sizes[2])]
+
+    @pytest.mark.parametrize(("kind", "width"), [("conv", 243), ("dense", 100)])
+    def test_codes(self, kind, width):
+        z = encode(kind, torch.rand(5, 784), generator("test"))
+        assert z.shape == (5, width)
+        assert z.min() >= 0, "ReLU"
+
+    def test_marginal_scores_are_those_of_the_mixed_pairs(self):
+        critic = ConvolutionalCritic(generator("test"))
+        x, z = torch.randn(8, 784), torch.randn(8, 243)
+        partners, same = torch.arange(8).roll(3), torch.arange(8)
+        _, marginal = critic(x, z, partners)
+        wanted, _ = critic(x, z[partners], same)
+        torch.testing.assert_close(marginal, wanted)
+
+    def test_dense_noise_differs_between_joint_and_marginal_pairs(self):
+        joint, marginal = DenseCritic(generator("test"))(torch.zeros(4, 784), torch.zeros(4, 100), torch.arange(4))
+        assert (joint != marginal).all()
+
+
+class TestArithmetic:
+    def test_both_forms_are_donsker_varadhan_with_the_same_first_gradient(self):
+        joint, marginal = torch.randn(64), torch.randn(64)
+        gradients = []
+        for objective in (PlainMINE(0.01), StableMINE(0.01)):
+            scores = marginal.clone().requires_grad_()
+            value = objective(joint, scores)
+            torch.testing.assert_close(value, donsker_varadhan(joint, marginal))
+            value.backward()
+            gradients.append(scores.grad)
+        torch.testing.assert_close(*gradients, rtol=1e-4, atol=1e-6)
+
+    def test_a_score_of_100_is_lost_in_plain_fp32_alone(self):
+        joint, marginal = torch.zeros(4), torch.tensor([100.0, 0.0, 0.0, 0.0])
+        assert PlainMINE(0.01)(joint, marginal) == -math.inf
+        assert float(StableMINE(0.01)(joint, marginal)) == pytest.approx(-100 + math.log(4))
+
+
+class TestRuns:
+    @staticmethod
+    def run(**changes):
+        x = torch.randn(60, 784, generator=generator("test", "x"))
+        z = encode("dense", x, generator("test", "encoder"))
+        critic = DenseCritic(generator("test", "critic"))
+        return train(x, z, critic, SETTINGS | changes, generator("test", "order"))
+
+    def test_a_run_repeats_to_the_bit(self):
+        assert self.run() == self.run()
+
+    def test_an_overflow_is_where_it_happened_and_all_after_is_nan(self):
+        values = self.run(lr=1e3)
+        lost = next(i for i, v in enumerate(values) if not math.isfinite(v))
+        assert 0 < lost < len(values)
+        assert all(math.isnan(v) for v in values[lost + 1 :])
+        found = describe(values, SETTINGS)
+        assert (found.status, found.metrics["last_finite"]) == ("diverged", lost)
+        assert f"iteration {lost}" in found.message
+
+    def test_description_of_a_spike(self):
+        found = describe([1.0] * 50 + [9.0] + [1.0] * 50, SETTINGS | {"iterations": 101, "shown_points": 101})
+        assert found.status == "ok"
+        assert found.metrics["spike"] == pytest.approx(8)
+        assert found.metrics["late_sd"] == pytest.approx(0)
