@@ -11,6 +11,7 @@ import argparse
 import csv
 import json
 import math
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -60,14 +61,17 @@ def _staircase(options: argparse.Namespace) -> list[dict]:
     log = options.log / "staircase.jsonl"
     rows = accuracy.read(log)
     log.parent.mkdir(parents=True, exist_ok=True)
-    for cubic in (False, True):
-        if any(row["cubic"] == cubic for row in rows):
-            continue
-        row = {"estimator": "smile (ours)", "cubic": cubic}
-        row |= staircase.climb_ours("smile", cubic, **staircase.SETTINGS)
-        rows.append(row)
-        with log.open("a") as stream:
-            stream.write(json.dumps(row) + "\n")
+    climbers = {"smile (ours)": partial(staircase.climb_ours, "smile", **staircase.SETTINGS)}
+    if options.peers != "none":
+        climbers["SMILE (torch-mist)"] = staircase.climb_mist
+    for name, climb in climbers.items():
+        for cubic in (False, True):
+            if any(row["cubic"] == cubic and row["estimator"] == name for row in rows):
+                continue
+            row = {"estimator": name, "cubic": cubic, **climb(cubic=cubic)}
+            rows.append(row)
+            with log.open("a") as stream:
+                stream.write(json.dumps(row) + "\n")
     return rows
 
 
