@@ -1,0 +1,1 @@
+"""IRENE: information removal at the bottleneck (Tartaglione, BMVC 2022)."""

@@ -1,0 +1,37 @@
+"""What one seed of each IRENE experiment has to compute, for the plan."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from common.workflow.cost import Work
+
+# Multiply-adds of one forward pass: the digits' network per pixel (414.9 M at 28x28), ResNet-18 per pixel (1,814 M at
+# 224x224), and the 1x1 network per pixel (8.47 M at 28x28, its BatchNorms aside).
+_DIGITS = 414.9e6 / 28**2
+_FACES = 1814e6 / 224**2
+_BIASED = 8.47e6 / 28**2
+# Through spectra a 7x7 convolution does a ninth of its multiply-adds, at the speed that complex products reach.
+_SPECTRAL = 1 / 4
+_MLP_EPOCHS = 40  # an attacker's fit, as it went
+
+
+def work(experiment: str, p: dict[str, Any]) -> Work:
+    """Return the optimiser steps and operations of one seed (a multiply-add is two; backward is twice forward)."""
+    if experiment == "samples":
+        return Work(0, 0)
+    if experiment == "proxy":
+        return Work(p["steps"], p["steps"] * 6 * p["batch"] * 100)
+    if experiment.endswith("_attack"):
+        return Work(6 * _MLP_EPOCHS * 20, 6 * _MLP_EPOCHS * 6 * 5000 * 256 * 128)
+    models = len(p["rhos"] if experiment == "biased_mnist" else p["targets"])
+    pixels = p["side"] ** 2
+    forward = pixels * (_DIGITS * _SPECTRAL if experiment == "biased_mnist" else _FACES)
+    epochs = p["epochs"] if experiment == "biased_mnist" else min(p["epochs"], 3 * (p["patience"] + 1) + 10)
+    batches = p["train_images"] // p["batch"]
+    seen = epochs * batches * p["batch"]
+    biased = {"rubi": 3.0, "rebias": 4.0, "learnedmixin": 1.0}.get(p["method"], 0.0) * pixels * _BIASED
+    flop = seen * 2 * (3 * forward + biased) + 2 * forward * p["test_images"] * (1 if "rhos" in p else epochs)
+    if p["method"] == "learnedmixin":
+        flop += 6 * p["biased_epochs"] * batches * p["batch"] * pixels * _BIASED
+    return Work(models * epochs * batches, models * flop)
