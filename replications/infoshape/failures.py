@@ -123,13 +123,15 @@ def describe(values: list[float], p: dict[str, Any]) -> Outcome:
     curve = torch.tensor(values, dtype=torch.float64)
     finite = int(torch.isfinite(curve).sum())
     alive = curve[:finite]
-    late = alive[-max(2, p["iterations"] // 5) :]
+    fifth = max(2, p["iterations"] // 5)
+    early, late = alive[fifth : 2 * fifth], alive[-fifth:]
     metrics = {"lost": float(finite < len(curve)), "last_finite": float(finite)}
     if len(late) > 1:
         # A spike is a jump against the median of the run's late part: the mean and sd would be moved by it.
         metrics |= {
             "late_mean": float(late.mean()),
             "late_sd": float(late.std()),
+            "early_sd": float(early.std()) if len(early) > 1 else 0.0,
             "late_median": float(late.median()),
             "highest": float(alive.max()),
             "lowest": float(alive.min()),

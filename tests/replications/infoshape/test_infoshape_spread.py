@@ -1,0 +1,34 @@
+"""The README's table of printed single values: its arithmetic, and that it is the generated one."""
+
+import math
+
+import pytest
+
+from replications.infoshape import spread
+
+
+def test_prediction_interval_of_one_new_run():
+    # n = 3: t(2 df, 97.5 %) = 4.3027, times sd sqrt(1 + 1/3) = 0.11547 gives 0.4968; half a last digit is 0.005
+    assert spread.explained(0.50, 0.0, 0.1, 3)[0]
+    inside, t = spread.explained(0.51, 0.0, 0.1, 3)
+    assert not inside
+    assert t == pytest.approx(0.505 / 0.11547, rel=1e-4)
+    assert spread.explained(-0.51, 0.0, 0.1, 3)[1] == pytest.approx(-t)
+
+
+def test_rounding_of_the_print_is_no_difference():
+    assert spread.explained(0.69, math.log(2), 0.0, 5) == (True, 0.0)
+    assert spread.explained(0.72, math.log(2), 0.0, 5) == (False, math.inf)
+
+
+def test_the_readme_holds_the_generated_table():
+    text = (spread.FOLDER / "README.md").read_text(encoding="utf-8")
+    found = text.split(spread.BEGIN)[1].split(spread.END)[0].strip()
+    assert found == spread.table(), "run: python -m replications.infoshape.spread"
+
+
+def test_every_printed_number_but_the_closed_forms_has_its_claim():
+    from common.evaluation.published import read_published
+
+    artefacts = {row.artefact for row in read_published(spread.FOLDER / "published.csv")}
+    assert artefacts - set(spread.CLAIMS) == {"eq3_5"}
