@@ -1,0 +1,181 @@
+"""IRENE's figures from records: ``python -m replications.irene.figures fig4a out.svg out.png --records …``.
+
+Axes as in the paper: accuracies in percent over rho; H against G with the best corner lower right. Ours: markers at the
+rho that were run, bands of one standard deviation over seeds, and the fresh attackers' reading beside H's.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from common.plotting import figure, finish
+from common.plotting.cli import draw
+from common.results import Record
+
+METHODS = {
+    "baseline": "Baseline",
+    "rubi": "RUBi",
+    "rebias": "ReBias",
+    "learnedmixin": "LearnedMixIn",
+    "irene": "IRENE",
+    "irene_buggy": "IRENE, code of 2022",
+}
+MARKERS = dict(zip(METHODS, "osD^*P", strict=True))
+CHANCE = 10.0
+
+
+def by_variant(records: Sequence[Record], experiment: str) -> dict[str, list[Record]]:
+    """Return the finished records of an experiment by variant, in the order of METHODS."""
+    chosen = [r for r in records if r.experiment == experiment and r.status == "ok"]
+    return {name: runs for name in METHODS if (runs := [r for r in chosen if r.variant == name])}
+
+
+def rhos_of(records: Sequence[Record], metric: str) -> list[float]:
+    """Return the rho at which every record has ``metric``."""
+    found = [{float(k.rpartition("_")[2]) for k in r.metrics if k.rpartition("_")[0] == metric} for r in records]
+    return sorted(set.intersection(*found))
+
+
+def values(records: Sequence[Record], metric: str, rhos: Sequence[float]) -> np.ndarray:
+    """Return ``metric`` as (seeds, rhos)."""
+    return np.array([[r.metrics[f"{metric}_{rho}"] for rho in rhos] for r in records])
+
+
+def line(axes: Axes, records: Sequence[Record], metric: str, variant: str, label: str, style: str = "-") -> None:
+    """Draw one metric over rho: mean with markers, band of one standard deviation over seeds."""
+    rhos = rhos_of(records, metric)
+    seen = values(records, metric, rhos)
+    colour = f"C{list(METHODS).index(variant)}"
+    text = f"{label} (n={len(records)})"
+    axes.plot(rhos, seen.mean(0), style, color=colour, marker=MARKERS[variant], markersize=4, label=text)
+    if len(seen) > 1:
+        sd = seen.std(0, ddof=1)
+        axes.fill_between(rhos, seen.mean(0) - sd, seen.mean(0) + sd, color=colour, alpha=0.15, linewidth=0)
+
+
+def chance(axes: Axes) -> None:
+    """Draw the accuracy of a random guess."""
+    axes.axhline(CHANCE, color="0.4", linestyle=":", linewidth=1)
+    axes.annotate("random guess", (1, CHANCE), xycoords=("axes fraction", "data"), ha="right", va="bottom", fontsize=7)
+
+
+def over_rho(metric: str, label: str, zoom: bool = False) -> Callable[[Sequence[Record], str], Figure]:
+    """Return a figure of one head's accuracy over rho; zoomed, the axis spans what the upper half of the means does."""
+
+    def make(records: Sequence[Record], title: str) -> Figure:
+        fig, (axes,) = figure(1, width=4.8, height=3.2)
+        cells = by_variant(records, "biased_mnist")
+        means = []
+        for variant, runs in cells.items():
+            line(axes, runs, metric, variant, METHODS[variant])
+            means += list(values(runs, metric, rhos_of(runs, metric)).mean(0))
+        if zoom and means:
+            low = max(0.0, float(np.median(means)) - 2)
+            axes.set_ylim(low, min(100.5, max(means) + 1))
+        elif not zoom:
+            axes.set_ylim(0, 102)
+            chance(axes)
+        axes.set_xlabel("ρ, probability that the colour is the digit's own")
+        axes.set_ylabel(label)
+        axes.legend(fontsize=7)
+        return finish(fig, title, records, note(records))
+
+    return make
+
+
+def against(records: Sequence[Record], title: str) -> Figure:
+    """Draw Figure 4d: H's accuracy against G's, one marker per method and rho; lower right is best."""
+    fig, (axes,) = figure(1, width=4.8, height=3.4)
+    for variant, runs in by_variant(records, "biased_mnist").items():
+        rhos = rhos_of(runs, "g")
+        x, y = values(runs, "g", rhos), values(runs, "h", rhos)
+        colour = f"C{list(METHODS).index(variant)}"
+        errors = {"xerr": x.std(0, ddof=1), "yerr": y.std(0, ddof=1)} if len(runs) > 1 else {}
+        text = f"{METHODS[variant]} (n={len(runs)})"
+        axes.errorbar(x.mean(0), y.mean(0), fmt=MARKERS[variant], color=colour, markersize=5, label=text, **errors)
+        for rho, a, b in zip(rhos, x.mean(0), y.mean(0), strict=True):
+            axes.annotate(f"{rho:g}", (a, b), fontsize=6, xytext=(4, 3), textcoords="offset points")
+    chance(axes)
+    axes.set_xlim(0, 102)
+    axes.set_ylim(0, 105)
+    axes.set_xlabel("accuracy of G on the digit (%), higher is better")
+    axes.set_ylabel("accuracy of H on the colour (%), lower is better")
+    axes.legend(fontsize=7, loc="lower left")
+    return finish(fig, title, records, f"numbers at the markers: ρ; {note(records)}")
+
+
+def leakage(records: Sequence[Record], title: str) -> Figure:
+    """Draw what the co-trained H and fresh attackers read of the colour: accuracy, and the information they prove."""
+    trained, attacked = by_variant(records, "biased_mnist"), by_variant(records, "biased_mnist_attack")
+    shown = [name for name in METHODS if name in trained and name in attacked]
+    fig, panels = figure(2, width=3.9, height=3.2, share_y=False)
+    for variant in shown:
+        line(panels[0], trained[variant], "h", variant, f"{METHODS[variant]}: co-trained H", ":")
+        line(panels[0], attacked[variant], "free_linear_balanced", variant, f"{METHODS[variant]}: fresh linear", "-")
+        line(panels[1], attacked[variant], "free_linear_information", variant, f"{METHODS[variant]}: linear", "-")
+        line(panels[1], attacked[variant], "free_mlp_information", variant, f"{METHODS[variant]}: MLP", "--")
+    chance(panels[0])
+    panels[0].set_ylim(0, 105)
+    panels[0].set_ylabel("accuracy on the colour (%)")
+    panels[1].axhline(np.log(10), color="0.4", linestyle=":", linewidth=1)
+    panels[1].annotate(
+        "H(colour) = ln 10", (0, np.log(10)), xycoords=("axes fraction", "data"), va="bottom", fontsize=7
+    )
+    panels[1].set_ylim(min(0.0, panels[1].get_ylim()[0]), 2.55)
+    panels[1].set_ylabel("information on the colour proved (nats)")
+    for axes in panels:
+        axes.set_xlabel("ρ of the training set")
+        axes.legend(fontsize=5.5, loc="center left" if axes is panels[0] else "lower left")
+    return finish(fig, title, records, f"attackers fitted on digits of independent colours; {note(records)}")
+
+
+def samples(records: Sequence[Record], title: str) -> Figure:
+    """Draw Figure 3: digits of every class on their background, a block of rows per rho."""
+    record = min(records, key=lambda r: r.seed)
+    rhos, shown = record.params["rhos"], record.params["shown"]
+    fig, panels = figure(len(rhos), width=3.3, height=1.6)
+    for axes, rho in zip(panels, rhos, strict=True):
+        rows = [np.concatenate([tile(record, f"{rho}_{d}_{k}") for d in range(10)], axis=1) for k in range(shown)]
+        axes.imshow(np.concatenate(rows), interpolation="nearest")
+        axes.set_title(f"ρ = {rho:g}: own colour in {record.metrics[f'own_{rho}']:.1f} %", fontsize=8)
+        axes.set_axis_off()
+    return finish(fig, title, [record], "training images, digits 0 to 9 from left to right")
+
+
+def tile(record: Record, name: str) -> np.ndarray:
+    """Return one picture (28, 28, 3): white stroke on the recorded colour."""
+    stroke = np.array(record.series[f"stroke_{name}"], dtype=float)
+    side = int(np.sqrt(len(stroke)))
+    colour = np.array(record.series[f"colour_{name}"], dtype=float) / 255
+    return np.where(stroke.reshape(side, side, 1) > 0, 1.0, colour)
+
+
+def note(records: Sequence[Record]) -> str:
+    """Return what a reader must know of the run's size."""
+    p = next(r.params for r in records if r.experiment == "biased_mnist")
+    size = f"{p['train_images']:,} images of {p['side']}x{p['side']}, {p['epochs']} epochs"
+    return f"{size}, batch {p['batch']}"
+
+
+FIGURES: dict[str, Callable[[Sequence[Record], str], Figure]] = {
+    "fig3": samples,
+    "fig4a": over_rho("g", "accuracy of G on the digit (%)"),
+    "fig4b": over_rho("g", "accuracy of G on the digit (%)", zoom=True),
+    "fig4c": over_rho("h", "accuracy of H on the colour (%)"),
+    "fig4d": against,
+    "leakage": leakage,
+}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Draw one figure from the command line."""
+    return draw(argv, "irene", FIGURES, __doc__ or "")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
