@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor
 
+SEPARATOR = "\x1f"
+
 
 class History:
     """Means per epoch: ``history[name][epoch][member]``; NaN where a member had stopped."""
@@ -14,7 +16,7 @@ class History:
     def __init__(self, members: int, device: torch.device) -> None:
         self.members, self.device = members, device
         self.epochs: dict[str, list[list[float]]] = {}
-        self._sums: dict[str, Tensor] = {}  # (2, members): sum of losses, and of how many steps
+        self._sums: dict[str, Tensor] = {}  # by a turn's names: (2, routes, members), sums and of how many
 
     def __getitem__(self, name: str) -> list[list[float]]:
         return self.epochs[name]
@@ -22,15 +24,26 @@ class History:
     def __contains__(self, name: str) -> bool:
         return name in self.epochs
 
-    def add(self, names: Sequence[str], losses: Tensor, alive: Tensor) -> None:
-        """Add one turn's losses ``(routes, members)`` of the members that are alive."""
-        for name, loss in zip(names, losses, strict=True):
-            seen = torch.stack([torch.where(alive, loss, 0.0), alive.float()]).double()
-            self._sums[name] = self._sums[name] + seen if name in self._sums else seen
+    def add(self, names: Sequence[str], losses: Tensor, alive: Tensor | None) -> None:
+        """Add one turn's losses ``(routes, members)`` of the members that are alive (``None``: all)."""
+        key = SEPARATOR.join(names)
+        if key not in self._sums:
+            self._sums[key] = torch.zeros(2, *losses.shape, dtype=torch.float64, device=losses.device)
+        total, count = self._sums[key]
+        if alive is None:
+            total += losses
+            count += 1
+        else:
+            total += torch.where(alive, losses, 0.0)
+            count += alive
 
     def close_epoch(self) -> None:
-        """Turn the epoch's sums into means."""
-        for name, (total, count) in self._sums.items():
+        """Turn the epoch's sums into means; routes of one name are one curve."""
+        found: dict[str, Tensor] = {}
+        for key, sums in self._sums.items():
+            for name, pair in zip(key.split(SEPARATOR), sums.unbind(1), strict=True):
+                found[name] = found[name] + pair if name in found else pair
+        for name, (total, count) in found.items():
             self.epochs.setdefault(name, []).append((total / count).tolist())
         self._sums = {}
 

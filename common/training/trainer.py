@@ -105,6 +105,13 @@ class Trainer:
 
     def train(self, after_step: Callable[[], object] | None = None) -> Trainer:
         """Train to the end from where it stands, calling ``after_step`` when a batch, or an epoch, is done with."""
+        for _ in self.stepwise():
+            if after_step is not None:
+                after_step()
+        return self
+
+    def stepwise(self) -> Iterator[int]:
+        """Train, pausing with the number of steps when a batch is done with; its last one's epoch is then closed."""
         while not self.finished:
             self.model.train()
             if not self.in_epoch:
@@ -114,12 +121,10 @@ class Trainer:
                 self._one_batch(self.source.take())
                 self._taken += 1
                 self._report()
-                if after_step is not None and self._taken < len(self.source):
-                    after_step()
+                if self._taken < len(self.source) and not self.finished:
+                    yield self.steps
             self._end_epoch()
-            if after_step is not None:
-                after_step()
-        return self
+            yield self.steps
 
     @property
     def finished(self) -> bool:
@@ -167,14 +172,16 @@ class Trainer:
             yield turn
 
     def _take_turn(self, turn: Turn) -> None:
-        losses = torch.stack([self._per_member(route) for route in turn])
+        found = [self._per_member(route) for route in turn]
+        losses = torch.stack(found) if len(found) > 1 else found[0][None]
         names = [route.name for route in turn]
         self.watch.mark(self.steps, names, losses)
         if self.steps % self._look_every == 0:
             self._look()
             if self.ended:
                 return
-        self.history.add(names, losses, self.watch.alive)
+        on_gpu = self.machine.device.type != "cpu"  # where a member's end may not be known yet
+        self.history.add(names, losses, self.watch.alive if on_gpu or self.stopped else None)
         chosen = {name for route in turn for name in route.to}
         moved = [part for part in self.parts if part.name in chosen]
         for part in moved:
@@ -183,7 +190,6 @@ class Trainer:
         for part in moved:
             part.clip_gradient(self.members)
             part.optimiser.step()
-            part.optimiser.zero_grad(set_to_none=True)
         if self.frozen.kept:
             self.frozen.put_back()
 
