@@ -33,12 +33,13 @@ class Rates:
 def seconds(config: JobConfig, seeds: int, rates: Rates) -> float:
     """Return the estimated seconds of a job for ``seeds`` seeds stacked.
 
-    The paper says its own work per seed in ``replications/<paper>/cost.py``. Steps are shared by the stack, operations
-    are not.
+    The work per seed is said by the experiment's own module (``work``), else by ``replications/<paper>/cost.py``.
+    Steps are shared by the stack, operations are not.
     """
-    work: Work = importlib.import_module(f"replications.{config.cell.paper}.cost").work(
-        config.cell.experiment, config.params
-    )
+    module = importlib.import_module(config.module)
+    if not hasattr(module, "work"):
+        module = importlib.import_module(f"replications.{config.cell.paper}.cost")
+    work: Work = module.work(config.cell.experiment, config.params)
     return rates.start_seconds + work.steps * rates.seconds_per_step + seeds * work.flop / rates.flop_per_second
 
 

@@ -11,6 +11,7 @@ import math
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,8 @@ from common.results import Origin
 from common.training.machine import prepare
 from common.training.progress import Progress
 from common.training.seeding import generator
+from common.workflow.config import ConfigError
+from common.workflow.cost import Work
 from common.workflow.job import Job, Outcome
 from common.workflow.job import main as run_job
 from replications.infoshape import method
@@ -41,9 +44,14 @@ Generators = Sequence[torch.Generator]
 
 def estimator(p: dict[str, Any]) -> NeuralEstimator:
     """Return the estimator that the parameters name."""
-    if p["estimator"] == "interpolated":
-        return Interpolated(alpha=p["alpha"], hidden=(100, 100))
-    return {"remine": ReMINE, "smile": SMILE}[p["estimator"]]()
+    made = {
+        "remine": ReMINE,
+        "smile": SMILE,
+        "interpolated": partial(Interpolated, alpha=p["alpha"], hidden=(100, 100)),
+    }
+    if p["estimator"] not in made:
+        raise ConfigError(f"alternatives: estimator: {p['estimator']!r}; valid: {', '.join(made)}")
+    return made[p["estimator"]]()
 
 
 @dataclass(frozen=True)
@@ -167,6 +175,15 @@ def run(job: Job, seeds: list[int]) -> tuple[dict[int, Outcome], Origin, str]:
         status = ("diverged", f"not finite: {', '.join(bad[:3])}") if bad else ("ok", "")
         outcomes[seed] = Outcome(good, {}, *status)
     return outcomes, origin(job), "fp32"
+
+
+def work(experiment: str, p: dict[str, Any]) -> Work:  # noqa: ARG001
+    """Return the optimiser steps and operations of one seed, for the plan."""
+    pairs = p["batch"] ** 2
+    steps = p["encoder_epochs"] * (p["privacy_steps"] + p["utility_steps"])
+    probes = 2 * p["probe_epochs"] * round(1.6 * p["n_per_class"])
+    flop = steps * pairs * 6 * (100 * 100 + 300) + probes * 6 * 400
+    return Work(steps + probes / p["probe_batch"], flop)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

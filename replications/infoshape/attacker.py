@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,8 @@ from common.results import Origin
 from common.training.machine import prepare
 from common.training.progress import Progress
 from common.training.seeding import generator
+from common.workflow.config import ConfigError
+from common.workflow.cost import Work
 from common.workflow.job import Job, Outcome
 from common.workflow.job import main as run_job
 from replications.infoshape.codes import codes_of, named
@@ -57,6 +60,8 @@ def fit_attacker(
 ) -> StackedMLP:
     """Train one network per member from codes to data, squared error, Adam with a rate falling to zero."""
     members, rows, _ = z.shape
+    if not 1 <= p["batch"] <= rows:
+        raise ConfigError(f"attacker: batch {p['batch']} does not fit {rows} rows to train on")
     attacker = StackedMLP([z.shape[-1], *p["hidden"], x.shape[-1]], init).to(z.device)
     adam = FlatAdam(attacker, p["lr"])
     batches = rows // p["batch"]
@@ -110,6 +115,14 @@ def run(job: Job, seeds: list[int]) -> tuple[dict[int, Outcome], Origin, str]:
             progress.advance(1)
     progress.close()
     return outcomes, origin(job), "fp32"
+
+
+def work(experiment: str, p: dict[str, Any]) -> Work:  # noqa: ARG001
+    """Return the optimiser steps and operations of one seed, for the plan."""
+    rows = round(2 * p["n_per_class"] * (1 - p["test_share"]))
+    fits = 6 * p["epochs"]  # three states, with and without the label
+    widths = [4, *p["hidden"], 20]
+    return Work(fits * (rows // p["batch"]), fits * rows * 6 * sum(i * o for i, o in pairwise(widths)))
 
 
 def main(argv: Sequence[str] | None = None) -> int:

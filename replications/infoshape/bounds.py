@@ -11,6 +11,7 @@ import math
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -19,6 +20,7 @@ from common.results import Origin
 from common.training.machine import prepare
 from common.training.progress import Progress
 from common.training.seeding import generator
+from common.workflow.cost import Work
 from common.workflow.job import Job, Outcome
 from common.workflow.job import main as run_job
 from replications.infoshape.codes import codes_of
@@ -49,6 +51,13 @@ def run(job: Job, seeds: list[int]) -> tuple[dict[int, Outcome], Origin, str]:
             outcomes[seed].metrics[f"auc_{epoch}"] = verdict.auc
     progress.close()
     return outcomes, origin(job), "fp32"
+
+
+def work(experiment: str, p: dict[str, Any]) -> Work:  # noqa: ARG001
+    """Return the optimiser steps and operations of one seed, for the plan."""
+    rows = round(2 * p["n_per_class"] * (1 - p["test_share"]))
+    passes = len(p["states"]) * p["epochs"]
+    return Work(passes * (rows // p["batch"]), passes * rows * 6 * p["hidden"] * 4)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -23,6 +23,7 @@ from common.results import Origin
 from common.training.machine import prepare
 from common.training.progress import Progress
 from common.training.seeding import generator
+from common.workflow.cost import Work
 from common.workflow.job import Job, Outcome
 from common.workflow.job import main as run_job
 from replications.infoshape import method
@@ -65,6 +66,7 @@ def bracket(codes: Tensor, sigma: float, judged: int, random: torch.Generator) -
     the truth (and below ln n), without above. Reads all pairs of judged and candidate rows, in blocks.
     """
     n, d = codes.shape
+    judged = min(judged, n)
     rows = torch.randperm(n, generator=random)[:judged]
     noise = torch.randn(judged, d, generator=random)
     lower, upper = [], []
@@ -161,6 +163,16 @@ def judge_encoders(job: Job, seeds: list[int]) -> tuple[dict[int, Outcome], Orig
 def run(job: Job, seeds: list[int]) -> tuple[dict[int, Outcome], Origin, str]:
     """Run the experiment that the job names."""
     return judge_linear(job, seeds) if job.config.cell.experiment == "channel_linear" else judge_encoders(job, seeds)
+
+
+def work(experiment: str, p: dict[str, Any]) -> Work:
+    """Return the optimiser steps and operations of one seed, for the plan."""
+    rows = 2 * p["n_per_class"]
+    kernels = len(p["sigmas"]) * p["judged"] * rows * 20  # distance, exponential and sum of a pair
+    if experiment == "channel":
+        return Work(0, 3 * kernels)
+    steps = len(p["sigmas"]) * p["passes"] * (rows // p["batch"])
+    return Work(steps, kernels + steps * 2 * p["batch"] * 6 * (23 * 100 + 100 * 100 + 100))
 
 
 def main(argv: Sequence[str] | None = None) -> int:

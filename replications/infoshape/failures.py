@@ -22,6 +22,7 @@ from common.training.machine import prepare
 from common.training.progress import Progress
 from common.training.seeding import generator
 from common.workflow.config import ConfigError
+from common.workflow.cost import Work
 from common.workflow.job import Job, Outcome
 from common.workflow.job import main as run_job
 from replications.infoshape.critics import ConvolutionalCritic, DenseCritic, dense_encoder
@@ -166,6 +167,13 @@ def run(job: Job, seeds: list[int]) -> tuple[dict[int, Outcome], Origin, str]:
         outcomes[seed].metrics["code_sd"] = float(z.std(0).mean())
     progress.close()
     return outcomes, digits.origin, "fp32"
+
+
+def work(experiment: str, p: dict[str, Any]) -> Work:  # noqa: ARG001
+    """Return the optimiser steps and operations of one seed, for the plan."""
+    # Multiply-adds: a row through both sides of Table 3.4, or a pair through Table 3.5; the heads score two pairs.
+    forward = 2_140_000 + 2 * 138_000 if p["network"] == "conv" else 2 * 715_000
+    return Work(p["iterations"], p["iterations"] * p["batch"] * 6 * forward)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

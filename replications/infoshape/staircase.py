@@ -34,6 +34,7 @@ from common.training.machine import prepare
 from common.training.progress import Progress
 from common.training.seeding import derive, generator
 from common.workflow.config import ConfigError
+from common.workflow.cost import Work
 from common.workflow.job import Job, Outcome
 from common.workflow.job import main as run_job
 
@@ -99,6 +100,11 @@ def run(job: Job, seeds: list[int]) -> tuple[dict[int, Outcome], Origin, str]:
     p = job.config.params
     if unknown := sorted(set(p["estimators"]) - set(ESTIMATORS)):
         raise ConfigError(f"staircase: unknown estimator {unknown[0]!r}; valid: {', '.join(ESTIMATORS)}")
+    if p["steps"] % p["shown_every"] or not 0 < p["judged"] <= p["steps"]:
+        raise ConfigError(
+            f"staircase: steps {p['steps']} must be a multiple of shown_every {p['shown_every']}, "
+            f"and judged {p['judged']} lie between 1 and steps"
+        )
     prepare("cpu", "fp32")  # the common core's stream draws on the CPU; a step of 64 rows gains nothing elsewhere
     checkpoint = Checkpoint(job.checkpoint_path(seeds))
     finished: dict[str, Tensor] = (checkpoint.resume() or ({}, {}))[0]
@@ -127,6 +133,14 @@ def merge(parts: Sequence[Outcome]) -> Outcome:
     series = {key: value for part in parts for key, value in part.series.items()}
     messages = "; ".join(part.message for part in parts if part.message)
     return Outcome(metrics, series, "diverged" if messages else "ok", messages)
+
+
+def work(experiment: str, p: dict[str, Any]) -> Work:  # noqa: ARG001
+    """Return the optimiser steps and operations of one seed, for the plan."""
+    wide = p["hidden"][-1]
+    rows = 2 * p["batch"] * (p["dim"] * wide + (len(p["hidden"]) - 1) * wide**2 + wide * p["rank"])
+    steps = len(p["estimators"]) * p["steps"] * len(p["information"])
+    return Work(steps, steps * 6 * (rows + p["batch"] ** 2 * p["rank"]))
 
 
 def main(argv: Sequence[str] | None = None) -> int:
