@@ -10,9 +10,7 @@ from torch import Tensor
 
 from common.data import ImageSet, load
 from common.training.checkpoint import load_tensors
-from common.training.seeding import generator
 from common.workflow.job import Job
-from replications.generative_filter.vae import sample
 
 CIRCLES = (0, 6, 8, 9)  # "digit containing a circle"
 LABELS = {  # name -> (classes, the label of each digit)
@@ -36,27 +34,24 @@ class Codes:
     deviation: Tensor
     digits: Tensor
 
-    def draw(self, noise: Tensor | None = None) -> Tensor:
-        """Return z: the mean, or a sample of q(z|x)."""
-        return self.mean if noise is None else sample(self.mean, 2 * self.deviation.log(), noise)
-
 
 def digits_of(job: Job) -> ImageSet:
     """Return MNIST, or what stands in for it."""
     return load("mnist", policy=job.config.data, root=job.root, mirrors=job.config.data_mirrors)
 
 
-def read_codes(job: Job, seeds: Sequence[int], digits: ImageSet, split: str, cell: str) -> Codes:
-    """Return the codes that the VAE's job ``cell`` left for one split."""
+def read_moments(job: Job, seeds: Sequence[int], split: str, cell: str) -> tuple[Tensor, Tensor]:
+    """Return mean and standard deviation of q(z|x), (seeds, n, d) each, that job ``cell`` left for one split."""
     found = [load_tensors(job.weights_path(seed, cell))[0] for seed in seeds]
     mean, log_variance = (torch.stack([tensors[f"{name}_{split}"] for tensors in found]) for name in "ms")
+    return mean, (0.5 * log_variance).exp()
+
+
+def read_codes(job: Job, seeds: Sequence[int], digits: ImageSet, split: str, cell: str) -> Codes:
+    """Return the codes that the VAE's job ``cell`` left for one split."""
+    mean, deviation = read_moments(job, seeds, split, cell)
     whole = torch.from_numpy(digits.labels["digit"][digits.splits[split]].copy()).long()
-    return Codes(mean, (0.5 * log_variance).exp(), whole[: mean.shape[1]])
-
-
-def noise_for(seeds: Sequence[int], shape: Sequence[int], *role: str | int) -> Tensor:
-    """Return standard normal noise ``(seeds, *shape)``, each seed's from a generator of its own."""
-    return torch.stack([torch.randn(*shape, generator=generator("generative_filter", *role, s)) for s in seeds])
+    return Codes(mean, deviation, whole[: mean.shape[1]])
 
 
 def class_statistics(mean_precision: Tensor, labels: Tensor, classes: int) -> tuple[Tensor, Tensor]:

@@ -71,9 +71,9 @@ def read_mechanisms(job: Job, seeds: Sequence[int], cell: str, budgets: Sequence
     return {name: torch.stack(values) for name, values in kept.items()}
 
 
-def identity(seeds: int, codes: int) -> dict[str, Tensor]:
-    """Return the state of mechanisms that change nothing, one budget per seed."""
-    return {"sigma": torch.zeros(seeds, 1), "_": torch.zeros(seeds, 1, codes)}
+def identity(seeds: int) -> dict[str, Tensor]:
+    """Return the state of mechanisms that change nothing, one per seed."""
+    return {"sigma": torch.zeros(seeds, 1)}
 
 
 def draws(role: Sequence[str | int], seeds: Sequence[int], *name: str | int) -> list[torch.Generator]:
