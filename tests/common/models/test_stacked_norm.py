@@ -2,11 +2,13 @@ import pytest
 import torch
 from torch import nn
 
+from common.models.stacked import StackedLinear
 from common.models.stacked_norm import (
     StackedActivation,
     StackedBatchNorm,
     StackedDropout,
     StackedLayerNorm,
+    StackedNarrowLinear,
     stacked_network,
 )
 
@@ -79,6 +81,16 @@ def test_member_of_a_network_is_the_network_alone(norm):
     alone = stacked_network((4, 16, 16, 2), seeds(2), norm=norm)
     # the batched product may sum in another order: stated tolerance 1e-5
     torch.testing.assert_close(block(x)[1], alone(x[1:2])[0], rtol=1e-5, atol=1e-6)
+
+
+def test_a_narrow_layer_is_the_plain_one():
+    narrow, plain = StackedNarrowLinear(7, 2, seeds(1, 2)), StackedLinear(7, 2, seeds(1, 2))
+    x, probe = torch.randn(2, 9, 7, requires_grad=True), torch.randn(2, 9, 2)
+    torch.testing.assert_close(narrow(x), plain(x), rtol=1e-5, atol=1e-6)
+    for layer in (narrow, plain):
+        (layer(x) * probe).sum().backward()
+    torch.testing.assert_close(narrow.weight.grad, plain.weight.grad, rtol=1e-5, atol=1e-6)
+    torch.testing.assert_close(narrow.bias.grad, plain.bias.grad, rtol=1e-5, atol=1e-6)
 
 
 def test_a_network_ends_with_a_plain_layer():
