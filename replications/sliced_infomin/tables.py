@@ -1,0 +1,146 @@
+"""Sliced infomin: tables from records.
+
+``python -m replications.sliced_infomin.tables table4 out.csv out.md --records …``
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+
+import pandas as pd
+
+from common.results import Record
+from common.results.tables import write_table
+
+METHODS = {
+    "none": "N/A",
+    "pearson": "Pearson",
+    "dcorr": "dCorr",
+    "slice": "Slice",
+    "renyi": "Neural Rényi",
+    "tc": "Neural TC",
+    "vclub": "vCLUB",
+}
+SECONDS = {"renyi": "renyi_2", "tc": "tc_3", "vclub": "vclub_3"}  # the timing record's names of the tables' methods
+
+
+def of(records: Sequence[Record], experiment: str, variant: str) -> list[Record]:
+    """Return the records of one cell."""
+    return [r for r in records if r.experiment == experiment and r.variant == variant]
+
+
+def spread(records: Sequence[Record], metric: str, digits: int = 2, width: str = "f") -> str:
+    """Return mean ± sd over the seeds that have the metric."""
+    values = pd.Series([r.metrics[metric] for r in records if metric in r.metrics], dtype=float)
+    if values.empty:
+        return ""
+    mean = f"{values.mean():.{digits}{width}}"
+    return f"{mean} ± {values.std():.{digits}{width}}" if len(values) > 1 else mean
+
+
+def table4(records: Sequence[Record]) -> pd.DataFrame:
+    """Return deck table 4: quality and time of both adversaries by L2, the slice below each."""
+    timing = of(records, "timing", "ours")
+    rows = []
+    for name, steps in (("renyi", (2, 10, 50)), ("tc", (3, 10, 20))):
+        cells = [(str(k), of(records, "census", f"{name}_{k}"), f"{name}_{k}") for k in steps]
+        for label, found, key in [*cells, ("Slice", of(records, "census", "slice"), "slice")]:
+            times = [spread(timing, f"{kind}_{key}", 2, "g") for kind in ("seconds", "eigh_ratio", "ratio")]
+            quality = [spread(found, m) for m in ("rho_zy", "rho_zt", "hgr_zt")]
+            rows.append((METHODS[name], label, *quality, *times))
+    columns = ["method", "L2", "ρ*(Z,Y)", "ρ*(Z,T)", "ρ*(Z,T) two-sided"]
+    return pd.DataFrame(rows, columns=[*columns, "s per max step", "over published solve", "over our solve"])
+
+
+def times(records: Sequence[Record]) -> pd.DataFrame:
+    """Return the seconds of every method in one run, and their ratios to the two forms of the slice solve."""
+    timing = of(records, "timing", "ours")
+    names = [k.removeprefix("seconds_") for r in timing[:1] for k in r.metrics if k.startswith("seconds_")]
+    rows = [
+        (name, *(spread(timing, f"{kind}_{name}", 3, "g") for kind in ("seconds", "eigh_ratio", "ratio")))
+        for name in sorted(names)
+    ]
+    return pd.DataFrame(rows, columns=["max step", "seconds", "over the published solve", "over our solve"])
+
+
+def methods(experiment: str, cells: dict[str, str]) -> Callable[[Sequence[Record]], pd.DataFrame]:
+    """Return the poster's table of one data set: a column per method."""
+
+    def make(records: Sequence[Record]) -> pd.DataFrame:
+        timing = of(records, "timing", "ours")
+        rows = []
+        for label, metric in (("ρ*(Z,Y)", "rho_zy"), ("ρ*(Z,T)", "rho_zt"), ("ρ*(Z,T) two-sided", "hgr_zt")):
+            rows.append((label, *(spread(of(records, experiment, cells.get(m, m)), metric) for m in METHODS)))
+        if timing:
+            seconds = [spread(timing, f"seconds_{SECONDS.get(m, m)}", 2, "g") for m in METHODS]
+            rows.append(("s per max step", *seconds))
+        return pd.DataFrame(rows, columns=["", *METHODS.values()])
+
+    return make
+
+
+def notebooks(records: Sequence[Record]) -> pd.DataFrame:
+    """Return the notebooks' single runs: both correlations on all test rows and on the last 500, as there."""
+    rows = []
+    for experiment, variant in sorted({(r.experiment, r.variant) for r in records}):
+        found = of(records, experiment, variant)
+        values = [spread(found, m) for m in ("rho_zy", "rho_zt", "rho_zy_last500", "rho_zt_last500")]
+        rows.append((experiment, variant, *values))
+    columns = ["data", "method", "ρ*(Z,Y)", "ρ*(Z,T)", "ρ*(Z,Y), last 500 rows", "ρ*(Z,T), last 500 rows"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def readings(records: Sequence[Record]) -> pd.DataFrame:
+    """Return both readings of rho*(Z, T): g = identity (the code), g learned (the definition), and their difference."""
+    rows = []
+    for experiment, variant in sorted({(r.experiment, r.variant) for r in records}):
+        found = [r for r in of(records, experiment, variant) if "rho_zt" in r.metrics]
+        gap = pd.Series([r.metrics["hgr_zt"] - r.metrics["rho_zt"] for r in found], dtype=float)
+        rows.append((experiment, variant, spread(found, "rho_zt"), spread(found, "hgr_zt"), f"{gap.mean():+.3f}"))
+    return pd.DataFrame(rows, columns=["data", "method", "one-sided", "two-sided", "two-sided less one-sided"])
+
+
+def domains(records: Sequence[Record]) -> pd.DataFrame:
+    """Return accuracies of domain adaptation, in percent."""
+    rows = []
+    for experiment, pair, name in (("domains", "mm", "M → MM"), ("objects", "cs", "C → S")):
+        for variant, label in (("none", "N/A"), ("club", "CLUB"), ("slice", "Slice")):
+            found = of(records, experiment, f"{pair}_{variant}")
+            accuracies = [spread(found, f"{m}_accuracy", 1) for m in ("source", "target", "domain")]
+            rows.append((name, label, *accuracies, spread(found, "steps", 0)))
+    return pd.DataFrame(rows, columns=["domains", "method", "source (%)", "target (%)", "domain (%)", "steps"])
+
+
+def disentangle(records: Sequence[Record]) -> pd.DataFrame:
+    """Return reconstruction error and what fresh networks read of the attribute."""
+    rows = []
+    for experiment, variant in [("dsprites", m) for m in METHODS] + [("faces", "none"), ("faces", "slice")]:
+        found = of(records, experiment, variant)
+        numbers = [spread(found, "mse", 2, "e"), spread(found, "rho_zt"), spread(found, "rho_zt_worst")]
+        accuracy = spread(found, "label_accuracy", 1)
+        rows.append((experiment, METHODS[variant], *numbers, accuracy, spread(found, "steps", 0)))
+    columns = ["data", "method", "MSE", "ρ*(Z,T)", "worst class", "label encoder (%)", "steps"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+TABLES = {
+    "table4": table4,
+    "table4_time": times,
+    "table_census": methods("census", {"renyi": "renyi_2", "tc": "tc_3"}),
+    "table_adult": methods("adult", {}),
+    "table_adult_clean": methods("adult_clean", {}),
+    "notebooks": notebooks,
+    "readings": readings,
+    "table_domains": domains,
+    "table_disentangle": disentangle,
+}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Write one table from the command line."""
+    return write_table(argv, "sliced_infomin", TABLES, __doc__ or "")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
