@@ -16,6 +16,7 @@ from typing import Literal
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from scipy.special import log_softmax
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import balanced_accuracy_score
@@ -140,10 +141,17 @@ def _linear(
             return LogisticRegression(C=strength, max_iter=MOST_ITERATIONS).fit(x[rows], codes[rows])
 
     def held_back(strength: float) -> float:
-        return -float(fit(learn, strength).predict_log_proba(x[watch])[np.arange(len(watch)), codes[watch]].mean())
+        log_p = _log_probabilities(fit(learn, strength), x[watch])
+        return -float(log_p[np.arange(len(watch)), codes[watch]].mean())
 
     model = fit(slice(None), min(STRENGTHS, key=held_back))
-    return model.predict_log_proba, bool(model.n_iter_.max() < MOST_ITERATIONS)
+    return lambda rows: _log_probabilities(model, rows), bool(model.n_iter_.max() < MOST_ITERATIONS)
+
+
+def _log_probabilities(model: LogisticRegression, rows: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return log p (n, classes) from the scores: scikit-learn's own takes the logarithm of rounded noughts."""
+    scores = model.decision_function(rows)
+    return log_softmax(scores if scores.ndim == 2 else np.stack([np.zeros_like(scores), scores], axis=1), axis=1)
 
 
 def _mlp(

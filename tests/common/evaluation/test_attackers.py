@@ -60,6 +60,19 @@ class TestDegenerate:
         assert found.accuracy == pytest.approx(0.9, abs=5 * 0.3 / math.sqrt(6000))
 
 
+@pytest.mark.parametrize("classes", [2, 4])
+def test_a_sure_attacker_that_is_wrong_proves_a_finite_nonsense(classes):
+    """Far outside what it was fitted on the probability of the truth rounds to nought; its logarithm must not."""
+    labels = torch.arange(200) % classes
+    seen = torch.eye(classes)[labels]
+    found = attack(
+        seen, labels, 1e6 * seen.roll(1, 1), labels, kind="linear", generator=torch.Generator().manual_seed(0)
+    )
+    assert math.isfinite(found.information)
+    assert found.information < -100
+    assert found.accuracy == 0.0
+
+
 def test_only_the_mlp_reads_exclusive_or():
     x = torch.randn(2500, 2, generator=torch.Generator().manual_seed(4))
     labels = ((x[:, 0] > 0) ^ (x[:, 1] > 0)).long()
