@@ -11,7 +11,7 @@ from common.plotting import figure, finish
 from common.results import Record
 from replications.infoshape.reading import values
 
-STATES = {"untrained": "untrained", "a_trained": "experiment A", "d_trained": "experiment D"}
+STATES = {"untrained": "untrained", "a_trained": "after A", "d_trained": "after D"}
 
 
 def channel_linear(records: Sequence[Record], title: str) -> Figure:
@@ -50,18 +50,19 @@ def channel_linear(records: Sequence[Record], title: str) -> Figure:
 
 def channel(records: Sequence[Record], title: str) -> Figure:
     """Draw the bracketed leakage of each state over the noise."""
-    sigmas = records[0].params["sigmas"]
-    fig, panels = figure(len(sigmas), width=2.7, share_y=False)
-    for axes, s in zip(panels, sigmas, strict=True):
+    p = records[0].params
+    channels = {f"{s:g}": f"σ = {s:g}" for s in p["sigmas"]} | {"relative": f"σ = {p['relative']:g} of the code's sd"}
+    fig, panels = figure(len(channels), width=2.5, share_y=False)
+    for axes, (name, words) in zip(panels, channels.items(), strict=True):
         for i, state in enumerate(STATES):
-            low, high = values(records, f"lower_{state}_{s:g}"), values(records, f"upper_{state}_{s:g}")
+            low, high = values(records, f"lower_{state}_{name}"), values(records, f"upper_{state}_{name}")
             middle = (low + high) / 2
             axes.errorbar([i], middle.mean(), middle.std(ddof=1) if len(middle) > 1 else 0, color=f"C{i}", capsize=4)
             for k, (a, b) in enumerate(zip(low, high, strict=True)):
                 at = i + 0.06 * (k - (len(low) - 1) / 2)
                 axes.plot([at, at], [a, b], color=f"C{i}", marker="_", markersize=5)
         axes.set_xticks(range(len(STATES)), list(STATES.values()), fontsize=7)
-        axes.set_title(f"σ = {s:g}")
+        axes.set_title(words)
     panels[0].set_ylabel("I(X; T(X) + σN) (nats)")
     note = "ours, not in the thesis; each bar: lower to upper bound in expectation for one seed"
     return finish(fig, title, records, note)

@@ -53,8 +53,11 @@ def panel(axes: Axes, record: Record, letter: str, what: str, happened: bool) ->
     if lost.any():
         axes.plot(x[lost], np.full(lost.sum(), 0.02), "v", color="C3", transform=axes.get_xaxis_transform())
         axes.set_xlim(0, x[-1])
+    low, high = np.nanmin(values), np.nanmax(values)
+    if high - low < 0.2:  # a run that stays at zero must look like one
+        axes.set_ylim(low - 0.2, high + 0.2)
     p = record.params
-    outcome = what if happened else f"no run: {what}"
+    outcome = what if happened else f"not seen here: {what}"
     axes.set_title(
         f"({letter}) {outcome}\n{p['network']} nets, seed {record.seed}, batch {p['batch']}, lr {p['lr']:g}", fontsize=8
     )

@@ -144,18 +144,21 @@ def judge_encoders(job: Job, seeds: list[int]) -> tuple[dict[int, Outcome], Orig
     p = job.config.params
     sample = draw(seeds, p["n_per_class"], "data")
     states = [(job.config.needs[0], 0), *((cell, -1) for cell in job.config.needs)]
-    progress = Progress(f"infoshape channel, seeds {seeds}", len(states) * len(p["sigmas"]) * len(seeds))
+    progress = Progress(f"infoshape channel, seeds {seeds}", len(states) * len(seeds))
     outcomes = {seed: Outcome({}) for seed in seeds}
     for cell, epoch in states:
         codes = codes_of(job, seeds, cell, epoch, sample.x)
         for k, seed in enumerate(seeds):
             outcomes[seed].metrics[f"code_sd_{named(cell, epoch)}"] = float(codes[k].std(0).mean())
-            for sigma in p["sigmas"]:
-                random = generator("infoshape", "channel", seed, f"{sigma:g}", "bracket")  # the same noise per state
-                low, high = bracket(codes[k], sigma, p["judged"], random)
-                outcomes[seed].metrics[f"lower_{named(cell, epoch)}_{sigma:g}"] = low
-                outcomes[seed].metrics[f"upper_{named(cell, epoch)}_{sigma:g}"] = high
-                progress.advance(1)
+            # In units of the code's own spread too: who holds the code may rescale it, so shrinking it hides nothing.
+            channels = {f"{sigma:g}": (codes[k], sigma) for sigma in p["sigmas"]}
+            channels["relative"] = (codes[k] / codes[k].std(0), p["relative"])
+            for name, (code, sigma) in channels.items():
+                random = generator("infoshape", "channel", seed, name, "bracket")  # the same noise for every state
+                low, high = bracket(code, sigma, p["judged"], random)
+                outcomes[seed].metrics[f"lower_{named(cell, epoch)}_{name}"] = low
+                outcomes[seed].metrics[f"upper_{named(cell, epoch)}_{name}"] = high
+            progress.advance(1)
     progress.close()
     return outcomes, origin(job), "fp32"
 
@@ -168,7 +171,9 @@ def run(job: Job, seeds: list[int]) -> tuple[dict[int, Outcome], Origin, str]:
 def work(experiment: str, p: dict[str, Any]) -> Work:
     """Return the optimiser steps and operations of one seed, for the plan."""
     rows = 2 * p["n_per_class"]
-    kernels = len(p["sigmas"]) * p["judged"] * rows * 20  # distance, exponential and sum of a pair
+    kernels = (
+        (len(p["sigmas"]) + (experiment == "channel")) * p["judged"] * rows * 20
+    )  # distance, exponential and sum of a pair
     if experiment == "channel":
         return Work(0, 3 * kernels)
     steps = len(p["sigmas"]) * p["passes"] * (rows // p["batch"])
