@@ -1,0 +1,75 @@
+"""Figures 4 and 8: test codes in the plane by UMAP, raw and filtered; one seed, to be looked at and not measured.
+
+``python -m replications.generative_filter.geometry results/quick/generative_filter/geometry/paper/config.json``
+"""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.metrics import silhouette_score
+
+from common.results import Origin
+from common.training.machine import prepare
+from common.training.seeding import derive
+from common.workflow.job import Job, Outcome
+from common.workflow.job import main as run_job
+from replications.generative_filter.codes import digits_of, label, read_codes
+from replications.generative_filter.release import Released, draws, read_mechanisms
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def plane(points: NDArray[np.float64], neighbours: int, seed: int) -> NDArray[np.float64]:
+    """Return a UMAP embedding (n, 2)."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # a fixed seed makes it run on one thread, which it says each time
+        from umap import UMAP
+
+        return np.asarray(UMAP(n_neighbors=neighbours, random_state=seed).fit_transform(points), dtype=float)
+
+
+def run(job: Job, seeds: list[int]) -> tuple[dict[int, Outcome], Origin, str]:
+    """Embed the same test rows raw, and behind each shown filter."""
+    p, cell = job.config.params, job.config.cell
+    machine = prepare("cpu", "fp32")
+    digits = digits_of(job)
+    vae, case1, case2 = job.config.needs
+    outcomes = {}
+    for seed in seeds:
+        codes = read_codes(job, [seed], digits, "test", vae)
+        rows = slice(None, p["rows"])
+        found, series = {"raw": codes.mean[0, rows].numpy()}, {}
+        for case, private, budgets in ((case1, "digit", p["case1_budgets"]), (case2, "large", p["case2_budgets"])):
+            state = read_mechanisms(job, [seed], case, budgets)
+            released = Released(codes.mean, None, label(private, codes.digits)[None], state)
+            drawn = released.whole(draws((cell.paper, cell.experiment), [seed], private))
+            for j, b in enumerate(budgets):
+                found[f"{private}_b{b:g}"] = drawn[j, rows].numpy()
+        truth = codes.digits[rows]
+        metrics = {}
+        for name, points in found.items():
+            where = plane(points, p["neighbours"], derive("generative_filter", "umap", seed) % 2**31)
+            for axis in (0, 1):
+                series[f"{name}_{axis}"] = [round(float(v), 3) for v in where[:, axis]]
+            # how far apart groups lie in the code itself, from -1 to 1: the embedding is for the eye
+            for group in ("digit", "circle", "large"):
+                of = label(group, truth).numpy()
+                metrics[f"silhouette_{group}_{name}"] = float(silhouette_score(points, of))
+        series["digits"] = truth.tolist()
+        outcomes[seed] = Outcome(metrics, series)
+    return outcomes, digits.origin, machine.dtype
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run from the command line."""
+    return run_job(argv, run, ROOT, __doc__ or "")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

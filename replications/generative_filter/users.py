@@ -1,0 +1,125 @@
+"""Table 4: two users, ten parts, separately trained filters.
+
+Part 1 is user 1's and part 2 user 2's, parts 3 to 10 are public. A user's A learns on his own part only; h and nu learn
+on the eight public parts, raw, and on his own part, filtered. Adversaries are then trained on the full privatised set.
+
+``python -m replications.generative_filter.users results/quick/generative_filter/users/paper/config.json``
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from common.data.splits import split_stratified
+from common.results import Origin
+from common.training.checkpoint import Checkpoint
+from common.training.in_turn import InTurn
+from common.training.machine import prepare
+from common.training.seeding import derive
+from common.workflow.job import Job, Outcome
+from common.workflow.job import main as run_job
+from replications.generative_filter import attack, method
+from replications.generative_filter.codes import Codes, digits_of, label, read_codes
+from replications.generative_filter.game import Data, Game
+from replications.generative_filter.release import Released, draws
+
+ROOT = Path(__file__).resolve().parents[2]
+USERS = {"user1": ("large", "odd"), "user2": ("odd", "large")}  # what each hides, what each keeps
+PARTS = 10
+
+
+def parts(digits: Tensor, seed: int) -> list[Tensor]:
+    """Return ten equal parts of the training rows, at random within each digit."""
+    shares = {str(k): 1 / PARTS for k in range(PARTS)}
+    found = split_stratified(digits.numpy(), shares, derive("generative_filter", "users", seed, "parts") % 2**32)
+    return [torch.from_numpy(rows) for rows in found.values()]
+
+
+def user_data(codes: Codes, cut: list[list[Tensor]], user: int, names: tuple[str, str]) -> Data:
+    """Return one user's rows per seed: his own part, which A may touch, and the eight public ones."""
+    kept = []
+    for pieces in cut:
+        own, public = pieces[user], torch.cat(pieces[2:])
+        kept.append((torch.cat([own, public]), len(own)))
+    least, own_least = min(len(rows) for rows, _ in kept), min(n for _, n in kept)  # seeds differ by a row or two
+    rows = torch.stack([r[:least] for r, _ in kept])
+    own = (torch.arange(least) < own_least).expand(len(kept), -1)
+    mean, deviation = (torch.stack([v[r] for v, r in zip(values, rows, strict=True)]) for values in codes_of(codes))
+    private, utility = (label(name, codes.digits)[rows] for name in names)
+    return Data(mean, deviation, private, utility, (2, 2), own)
+
+
+def codes_of(codes: Codes) -> tuple[Tensor, Tensor]:
+    """Return mean and deviation."""
+    return codes.mean, codes.deviation
+
+
+def read(
+    name: str, released: dict[str, Released], truth: dict[str, Tensor], job: Job, seeds: list[int], role: Sequence[str]
+) -> attack.Reading:
+    """Fit fresh classifiers on the whole privatised training set and judge them on the privatised test set."""
+    p, each = job.config.params, released["train"].each
+    inits = [g for s in seeds for _ in range(each) for g in draws(role, [s], name, "init")]
+    net = method.classifier(released["train"].codes.shape[-1], 2, inits, p["fresh"]["hidden"])
+    noise, orders, unseen = (draws(role, seeds, name, what) for what in ("noise", "rows", "unseen"))
+    how = attack.Settings(p["fresh"]["steps"], p["fresh"]["batch"], p["fresh"]["lr"])
+    wanted = {split: v.expand(len(inits), -1) for split, v in truth.items()}
+    attack.fit(net, lambda rows: released["train"].draw(rows[::each], noise), wanted["train"], how, orders)
+    seen = [released["test"].whole(unseen) for _ in range(p["repeats"])]
+    return attack.judge(net, seen, wanted["test"], 2)
+
+
+def run(job: Job, seeds: list[int]) -> tuple[dict[int, Outcome], Origin, str]:
+    """Train each user's filter on his part, then attack the data that went through it."""
+    p, cell = job.config.params, job.config.cell
+    machine = prepare(job.config.device, job.config.precision)
+    digits = digits_of(job)
+    codes = {split: read_codes(job, seeds, digits, split, job.config.needs[0]) for split in ("train", "test")}
+    cut = [parts(codes["train"].digits, seed) for seed in seeds]
+    turn = InTurn(Checkpoint(job.checkpoint_path(seeds), job.config.checkpoint_seconds))
+    metrics: list[dict[str, float]] = [{} for _ in seeds]
+    bad: dict[int, str] = {}
+    for user, (name, attributes) in enumerate(USERS.items()):
+        data = user_data(codes["train"], cut, user, attributes).to(machine.device)
+        role = (cell.paper, cell.experiment, cell.variant, name)
+        game = Game(data, p, seeds, role)
+        game.model.to(machine.device)
+        trainer = turn.run(name, game.trainer(machine, role, f"generative_filter users, {name}, seeds {seeds}"))
+        spent = method.meet_budget(game.mechanism, game.limits, game.shares, game.precision)
+        bad |= {seeds[k]: f"{name}: {why}" for k, why in trainer.stopped.items()}
+        state = {"A": game.mechanism.state_dict()["A"].cpu()[:, None]}
+        told = {split: label(attributes[0], found.digits) for split, found in codes.items()}
+        released = {
+            split: Released(found.mean, None, told[split].expand(len(seeds), -1), state)
+            for split, found in codes.items()
+        }
+        for what, attribute in zip(("private", "utility"), attributes, strict=True):
+            truth = {split: label(attribute, found.digits) for split, found in codes.items()}
+            reading = read(what, released, truth, job, seeds, role)
+            for k in range(len(seeds)):
+                metrics[k][f"{name}_{what}"] = float(reading.accuracy[k])
+                metrics[k][f"{name}_{what}_balanced"] = float(reading.balanced[k])
+        for k in range(len(seeds)):
+            metrics[k][f"{name}_d_unit"] = float(spent[k])
+            # below one half is leakage with its sign turned: the reader of the table wants the larger of the two
+            accuracy = metrics[k][f"{name}_private"]
+            metrics[k][f"{name}_private_either_way"] = max(accuracy, 1 - accuracy)
+    outcomes = {}
+    for k, seed in enumerate(seeds):
+        status = "diverged" if seed in bad else "ok"
+        outcomes[seed] = Outcome({} if seed in bad else metrics[k], {}, status, bad.get(seed, ""))
+    return outcomes, digits.origin, machine.dtype
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run from the command line."""
+    return run_job(argv, run, ROOT, __doc__ or "")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
