@@ -16,13 +16,13 @@ from common.evaluation.comparison import compare as compare_numbers
 from common.evaluation.published import read_published
 from common.evaluation.reproduced import accept as accept_numbers
 from common.evaluation.tables import write_comparison
-from common.results import RecordError, read
-from common.results.store import cell_folder
+from common.results import Record, RecordError, read
+from common.results.store import cell_folder, find
 from common.training.progress import clock
 from common.workflow import cost
 from common.workflow.config import PaperConfig, reading_of
 from common.workflow.dag import PaperDag
-from common.workflow.job import Job, missing_seeds
+from common.workflow.job import Job, JobConfig, missing_seeds
 from common.workflow.resolve import Plan
 from common.workflow.scoreboard import write_scoreboard
 
@@ -131,9 +131,21 @@ def verify(plan: Plan, options: argparse.Namespace) -> int:  # noqa: ARG001
 
 
 def plan(plan: Plan, options: argparse.Namespace) -> int:  # noqa: ARG001
-    """Show every job with its seeds to run, estimated seconds and memory, and what ``all`` would cost per paper."""
+    """Show every job with its seeds to run, estimated seconds and memory, and what ``all`` would cost per paper.
+
+    Of seeds on record the last column shows what they would have been estimated at and what they took.
+    """
     table = Table(title=plan.headline(), title_justify="left")
-    for column in ("paper", "job", "part of", "seeds to run", "time", "device time", "memory"):
+    for column in (
+        "paper",
+        "job",
+        "part of",
+        "seeds to run",
+        "time",
+        "device time",
+        "memory",
+        "finished: estimated, took",
+    ):
         table.add_column(column, justify="left" if column in ("paper", "job", "part of") else "right")
     rates = cost.rates(plan.root, plan.device)
     for paper in plan.papers:
@@ -146,6 +158,7 @@ def plan(plan: Plan, options: argparse.Namespace) -> int:  # noqa: ARG001
             todo = missing_seeds(Job(config, folder, plan.root / "results", plan.root), range(config.seeds))
             seconds = cost.seconds(config, len(todo), rates) if todo else 0.0
             total += seconds if job.cell in wanted else 0.0
+            estimated, took = cost.finished(config, _records(plan, config), rates)
             table.add_row(
                 paper,
                 job.cell,
@@ -154,10 +167,19 @@ def plan(plan: Plan, options: argparse.Namespace) -> int:  # noqa: ARG001
                 clock(seconds),
                 clock(seconds) if job.gpu else "-",
                 f"{job.memory_mb} MB" if todo else "-",
+                f"{clock(estimated)}, {clock(took)}" if took else "-",
             )
-        table.add_row(paper, "all, one job after another", "", "", clock(total), "", "", style="bold")
+        table.add_row(paper, "all, one job after another", "", "", clock(total), "", "", "", style="bold")
     CONSOLE.print(table)
     return 0
+
+
+def _records(plan: Plan, config: JobConfig) -> list[Record]:
+    """Return a cell's records; one that cannot be read is no reason not to plan."""
+    try:
+        return find(plan.root / "results", config.cell)
+    except RecordError:
+        return []
 
 
 def _show(comparison: Comparison, reading: str) -> None:

@@ -6,53 +6,90 @@ import importlib
 import json
 import platform
 import time
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
+from common.results import Record
 from common.results.atomic import write_atomically
 from common.workflow.job import JobConfig
 
 
 @dataclass(frozen=True)
 class Work:
-    """What one seed of a job has to do: optimiser steps and floating-point operations."""
+    """What one seed of a job has to do: optimiser steps and floating-point operations (a multiply-add is two).
+
+    ``conv_flop`` are those of convolutions with small kernels, ``large_flop`` with kernels from 5x5 on, both counted as
+    direct sums whatever way they are computed. ``stacked`` says whether the seeds share their steps or run in turn.
+    """
 
     steps: float
     flop: float
+    conv_flop: float = 0.0
+    large_flop: float = 0.0
+    stacked: bool = True
 
 
 @dataclass(frozen=True)
 class Rates:
-    """What this machine does: operations a second in small stacked networks, and seconds that any step costs."""
+    """What this machine does: operations a second, in small stacked networks and in convolutions, and fixed seconds."""
 
     flop_per_second: float
     seconds_per_step: float
     start_seconds: float
+    conv_per_second: float
+    large_per_second: float
 
 
 def seconds(config: JobConfig, seeds: int, rates: Rates) -> float:
     """Return the estimated seconds of a job for ``seeds`` seeds stacked.
 
     The work per seed is said by the experiment's own module (``work``), else by ``replications/<paper>/cost.py``.
-    Steps are shared by the stack, operations are not.
+    A stack shares its steps; operations are each seed's own.
     """
     module = importlib.import_module(config.module)
     if not hasattr(module, "work"):
         module = importlib.import_module(f"replications.{config.cell.paper}.cost")
     work: Work = module.work(config.cell.experiment, config.params)
-    return rates.start_seconds + work.steps * rates.seconds_per_step + seeds * work.flop / rates.flop_per_second
+    return estimate(work, seeds, rates)
+
+
+def estimate(work: Work, seeds: int, rates: Rates) -> float:
+    """Return the seconds of ``work`` for so many seeds at these rates."""
+    steps = work.steps * (1 if work.stacked else seeds)
+    each = work.flop / rates.flop_per_second
+    each += work.conv_flop / rates.conv_per_second + work.large_flop / rates.large_per_second
+    return rates.start_seconds + steps * rates.seconds_per_step + seeds * each
+
+
+def finished(config: JobConfig, records: Sequence[Record], rates: Rates) -> tuple[float, float]:
+    """Return the estimate for the runs that left these records, and the seconds that they took.
+
+    Seeds that were started together were one run; their records all carry its wall time.
+    """
+    runs: dict[str, list[float]] = {}
+    for record in records:
+        runs.setdefault(record.provenance.started, []).append(record.provenance.seconds)
+    estimated = sum(seconds(config, len(run), rates) for run in runs.values())
+    return estimated, sum(max(run) for run in runs.values())
 
 
 def rates(root: Path, device: str) -> Rates:
-    """Return this machine's rates, measured in a few seconds and kept below ``results/`` until deleted."""
+    """Return this machine's rates, measured in a few seconds and kept below ``results/`` until deleted.
+
+    They are those of the precision that ``auto`` chooses: with ``precision=fp32`` convolutions may take twice as long.
+    """
     import torch
 
     path = Path(root) / "results" / f"rates-{platform.node() or 'machine'}-{device}-{torch.__version__}.json"
     if path.exists():
-        return Rates(**json.loads(path.read_text(encoding="utf-8")))
+        kept = json.loads(path.read_text(encoding="utf-8"))
+        if kept.keys() == {field.name for field in fields(Rates)}:
+            return Rates(**kept)
     small, large = _step_seconds(device, 64), _step_seconds(device, 4000)
     flop = (4000 - 64) * _FLOP_PER_ROW
-    measured = Rates(flop / max(large - small, 1e-6), small, 3.0)
+    conv, spectral = (_convolution_rate(device, *shape) for shape in _CONVOLUTIONS)
+    measured = Rates(flop / max(large - small, 1e-6), small, 3.0, conv, spectral)
     write_atomically(path, json.dumps(asdict(measured)))
     return measured
 
@@ -88,3 +125,34 @@ def _step_seconds(device: str, batch: int) -> float:
         fit.train(fit.passes + passes)
         per_step.append((clock() - begun) / (passes * fit.sampler.batches))
     return min(per_step)
+
+
+# kernel, channels, side, images: the first stage of a ResNet, and the middle of the plain 7x7 network
+_CONVOLUTIONS = ((3, 64, 32, 16), (7, 48, 28, 32))
+
+
+def _convolution_rate(device: str, kernel: int, channels: int, side: int, images: int) -> float:
+    """Return operations a second, as direct sums, of a convolution with BatchNorm and ReLU, forward and backward."""
+    import torch
+
+    from common.models.plain_conv import PlainConvEncoder
+    from common.training.arrange import arrange, prepare_for_convolutions
+
+    machine = prepare_for_convolutions(device, kernel=kernel)
+    torch.set_num_threads(1)
+    net = arrange(PlainConvEncoder((channels, channels), kernel, inputs=channels), machine)
+    x = torch.randn(images, channels, side, side, device=machine.device, requires_grad=True)
+    clock = time.process_time if machine.device.type == "cpu" else time.perf_counter
+
+    def step() -> float:
+        begun = clock()
+        with torch.autocast(machine.device.type, machine.autocast, enabled=machine.autocast is not None):
+            loss = net(x).float().sum()
+        loss.backward()
+        if machine.device.type == "cuda":
+            torch.cuda.synchronize()
+        return clock() - begun
+
+    step()
+    least = min(step() for _ in range(3))
+    return 2 * 3 * 2 * images * (side * kernel * channels) ** 2 / least  # multiply-add, passes, layers
