@@ -71,17 +71,21 @@ def failures(records: Sequence[Record], title: str) -> Figure:
     stuck = min(conv, key=lambda r: abs(level[r.seed]))
     noisy = max(conv, key=noise)
     whole = [r for r in dense if not r.metrics["lost"]] or dense
-    spiky, lost = max(whole, key=spike), min(dense, key=lambda r: r.metrics["last_finite"])
+    spiky = max(whole, key=spike)
+    # The latest loss shows most of the curve before it; a run that was never lost only where none was.
+    every = [*dense, *of(records, "failures", "dense_hot")]
+    gone = [r for r in every if r.metrics["lost"]]
+    lost = max(gone or dense, key=lambda r: r.metrics["last_finite"])
     fig, panels = figure(4, width=2.9, share_y=False)
     panel(panels[0], stuck, "a", "stuck at zero", abs(level[stuck.seed]) < STUCK)
     found = f"late sd {noise(noisy):.0%} of the mean" if noise(noisy) > 0 else "converges, high variance"
     panel(panels[1], noisy, "b", found, noise(noisy) > 0.1)
     high = spike(spiky)
     panel(panels[2], spiky, "c", f"largest jump {high:.3g} nats", high > 5 * spiky.metrics.get("late_sd", math.inf))
-    gone = f"not finite from iteration {lost.metrics['last_finite']:.0f} on" if lost.metrics["lost"] else "ends in NaN"
-    panel(panels[3], lost, "d", gone, bool(lost.metrics["lost"]))
+    where = f"not finite from iteration {lost.metrics['last_finite']:.0f} on" if gone else "ends in NaN"
+    panel(panels[3], lost, "d", where, bool(gone))
     panels[0].set_ylabel("estimate of I(X;Z) (nats)")
-    note = "runs chosen among all seeds because they show the failure most; the table `failures` counts them"
+    note = "runs chosen among all seeds because they show the failure; the table `failures` counts over all"
     return finish(fig, title, records, note)
 
 

@@ -18,6 +18,7 @@ from common.data import load
 from common.estimators.optimiser import FlatAdam
 from common.losses.variational import donsker_varadhan, mine, remine
 from common.results import Origin
+from common.training.checkpoint import Checkpoint
 from common.training.machine import prepare
 from common.training.progress import Progress
 from common.training.seeding import generator
@@ -156,15 +157,20 @@ def run(job: Job, seeds: list[int]) -> tuple[dict[int, Outcome], Origin, str]:
     digits = load("mnist", policy=config.data, root=job.root, mirrors=config.data_mirrors)
     rows = digits.splits["train"][: p["rows"]]
     x = torch.from_numpy(digits.images[rows].copy()).float().flatten(1) / 127.5 - 1
+    checkpoint = Checkpoint(job.checkpoint_path(seeds))
+    finished: dict[str, Tensor] = (checkpoint.resume() or ({}, {}))[0]  # seeds that outlasted an interruption
     progress = Progress(f"infoshape failures/{config.cell.variant}, seeds {seeds}", p["iterations"] * len(seeds))
+    progress.resume_at(p["iterations"] * len(finished))
     outcomes = {}
     for seed in seeds:
-        role = ("infoshape", "failures", p["network"], seed)  # the same networks in every variant of a kind
-        z = encode(p["network"], x, generator(*role, "encoder"))
-        critic = CRITICS[p["network"]](generator(*role, "critic"))
-        values = train(x, z, critic, p, generator(*role, "order"), progress)
-        outcomes[seed] = describe(values, p)
-        outcomes[seed].metrics["code_sd"] = float(z.std(0).mean())
+        if str(seed) not in finished:
+            role = ("infoshape", "failures", p["network"], seed)  # the same networks in every variant of a kind
+            z = encode(p["network"], x, generator(*role, "encoder"))
+            critic = CRITICS[p["network"]](generator(*role, "critic"))
+            values = train(x, z, critic, p, generator(*role, "order"), progress)
+            finished[str(seed)] = torch.tensor(values, dtype=torch.float64)
+            checkpoint.save(finished, {})
+        outcomes[seed] = describe(finished[str(seed)].tolist(), p)
     progress.close()
     return outcomes, digits.origin, "fp32"
 
