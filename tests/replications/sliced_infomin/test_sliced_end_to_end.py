@@ -1,0 +1,158 @@
+"""Every experiment of sliced infomin end to end at a tiny size: jobs leave records, records make figures and tables."""
+
+import numpy as np
+import pytest
+import torch
+
+from common.results import read, record_path
+from common.training.checkpoint import Checkpoint
+from common.training.machine import prepare
+from common.training.progress import Progress
+from common.workflow.config import load_paper, load_yaml
+from common.workflow.job import Job, read_config
+from common.workflow.resolve import resolve
+from replications.sliced_infomin import adaptation, demo, disentangle, fairness, figures, power, tables, timing
+from replications.sliced_infomin.pictures import Attributed, Domains, Labelled
+
+FAIR = "epochs=3 snapshot_from=1 train_rows=400 test_rows=150 epoch_rows=200 batch=80 judge_steps=20 slices=5"
+TINY = {
+    "census": FAIR,
+    "adult": FAIR,
+    "adult_clean": FAIR,
+    "timing": "train_rows=400 test_rows=100 slices=5 repeats=1",
+    "demo": "steps=6 max_rows=80 batch=60 slices=4",
+    "power": "n=40 trials=3 levels=2 slices=4 neural_steps=2",
+    "domains": "epochs=2 milestones=[1] batch=8 max_rows=16 slices=4 width=0.0625 tsne_points=12",
+    "objects": "epochs=1 batch=8 max_rows=16 slices=4 width=0.0625 tsne_points=12",
+    "dsprites": "epochs=2 milestones=[1] batch=16 max_rows=32 slices=4 width=0.0625 judge_rows=60 judge_steps=10",
+    "faces": "epochs=1 batch=16 max_rows=32 slices=4 width=0.0625 judge_rows=60 judge_steps=10",
+}
+MODULES = {
+    "census": fairness,
+    "adult": fairness,
+    "adult_clean": fairness,
+    "timing": timing,
+    "demo": demo,
+    "power": power,
+}
+
+
+@pytest.fixture(scope="module")
+def plan(root):
+    pairs = [f"sliced_infomin.{name}.{pair}" for name, text in TINY.items() for pair in text.split() if "[" not in pair]
+    settings = load_yaml(root / "config/default.yaml")
+    given = {"scale": "quick", "papers": "sliced_infomin", "seeds": 2, "data": "standin", "device": "cpu"}
+    return resolve(root, {**settings, **given, "set": ",".join(pairs)})
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory):
+    return tmp_path_factory.mktemp("results")
+
+
+def launch(plan, results, cell, *more):
+    experiment = cell.split("/")[0]
+    folder = results / "quick" / "sliced_infomin" / cell
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / "config.json"
+    path.write_text(plan.job("sliced_infomin", cell).model_dump_json())
+    status = MODULES[experiment].main([str(path), "--results", str(results), *more])
+    assert status == 0
+    return [folder / f"seed={k}.json" for k in range(2)]
+
+
+def job_of(plan, results, cell):
+    path = results / f"{cell.replace('/', '-')}.json"
+    path.write_text(plan.job("sliced_infomin", cell).model_dump_json())
+    return Job(read_config(path), results, results, plan.root)
+
+
+def test_fairness_records_and_a_seed_alone_is_the_seed_of_a_stack(plan, results, tmp_path):
+    for cell in ("census/slice", "census/renyi_2", "adult/tc", "adult_clean/vclub"):
+        together = [read(path) for path in launch(plan, results, cell)]
+        assert all(r.status == "ok" and 0 <= r.metrics["rho_zt"] <= 1 for r in together)
+        if cell in ("census/slice", "adult/tc"):
+            launch(plan, tmp_path, cell, "--seeds", "1")
+            alone = read(record_path(tmp_path, plan.cell("sliced_infomin", cell), 1))
+            for name in ("rho_zy", "rho_zt", "hgr_zt"):
+                assert alone.metrics[name] == pytest.approx(together[1].metrics[name], abs=0.02), (cell, name)
+
+
+def test_figures_and_tables_of_what_needs_no_pictures(plan, results, tmp_path):
+    paths = {cell: launch(plan, results, cell) for cell in ("timing/ours", "demo/slice", "demo/club", "power/ours")}
+    paths["census/slice"] = launch(plan, results, "census/slice")
+    for cell, record in paths.items():
+        assert read(record[0]).status == "ok", cell
+    drawn = {"fig_demo": ["demo/slice", "demo/club"], "fig_power": ["power/ours"], "fig_slices": ["census/slice"]}
+    for name, cells in drawn.items():
+        given = [str(path) for cell in cells for path in paths[cell]]
+        assert figures.main([name, str(tmp_path / f"{name}.png"), "--records", *given]) == 0
+        assert (tmp_path / f"{name}.png").stat().st_size > 5000
+    given = [str(path) for cell in ("census/slice", "timing/ours") for path in paths[cell]]
+    for name in ("table4", "table4_time", "table_census", "readings", "notebooks"):
+        out = tmp_path / f"{name}.csv"
+        assert tables.main([name, str(out), "--records", *given]) == 0
+        assert "±" in out.read_text(), name
+
+
+def toy_pictures(n, colours, classes):
+    g = torch.Generator().manual_seed(0)
+    x = torch.randint(0, 256, (n, colours, 32, 32), generator=g).to(torch.uint8)
+    return Labelled(x, torch.arange(n) % classes)
+
+
+@pytest.mark.parametrize("cell", ["domains/mm_slice", "domains/mm_club"])
+def test_adaptation_trains_and_an_interrupted_run_ends_the_same(plan, results, tmp_path, cell):
+    job, machine = job_of(plan, results, cell), prepare("cpu", "fp32")
+    data = Domains(*(toy_pictures(n, 3, 10) for n in (48, 24, 32, 24)), 10)
+
+    def task():
+        return adaptation.Adaptation(job, 0, data, machine)
+
+    whole = task()
+    trainer = whole.trainer(Progress("whole", 10)).run()
+    outcome = whole.outcome(trainer)
+    assert outcome.status == "ok"
+    assert len(outcome.series["tsne_x"]) == 24
+
+    checkpoint, broken = Checkpoint(tmp_path / "checkpoint.safetensors"), task().trainer(Progress("broken", 10))
+
+    def interrupt():
+        if broken.steps == 2:
+            checkpoint.save(*broken.state())
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        broken.train(interrupt)
+    again = task().trainer(Progress("again", 10)).run(checkpoint)
+    for name, value in trainer.model.state_dict().items():
+        assert torch.equal(value, again.model.state_dict()[name]), name
+
+
+@pytest.mark.parametrize("cell", ["dsprites/slice", "dsprites/vclub", "faces/slice"])
+def test_disentangling_swaps_pictures(plan, results, cell):
+    job, machine = job_of(plan, results, cell), prepare("cpu", "fp32")
+    colours, classes = (3, 2) if cell.startswith("faces") else (1, 3)
+    data = Attributed(toy_pictures(96, colours, classes), toy_pictures(60, colours, classes), ("a",) * classes)
+    task = disentangle.Disentangling(job, 0, data, machine)
+    outcome = task.outcome(task.trainer(Progress("toy", 10)).run(), show=True)
+    assert outcome.status == "ok"
+    assert len(outcome.series["swap_g12"]) == 8 * colours * 32 * 32
+    assert 0 <= min(outcome.series["swap_g12"]) <= max(outcome.series["swap_g12"]) <= 255
+    assert np.isfinite(list(outcome.metrics.values())).all()
+
+
+def test_the_protocol_is_the_sheets(root):
+    paper = load_paper(root, "sliced_infomin")
+    p = paper.experiments["census"].params
+    assert (p["epochs"], p["batch"], p["lr"], p["patience"], p["snapshot_from"]) == (500, 500, 5e-4, 50, 100)
+    assert {
+        k: v["beta"] for k, v in paper.experiments["census"].variants.items() if k in ("slice", "renyi_2", "tc_3")
+    } == {
+        "slice": 0.75,
+        "renyi_2": 0.15,
+        "tc_3": 0.10,
+    }
+    assert paper.experiments["dsprites"].params["slices"] == 250
+    assert paper.experiments["adult"].params["leaky"]
+    assert not paper.experiments["adult_clean"].params["leaky"]
