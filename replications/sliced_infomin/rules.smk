@@ -1,4 +1,4 @@
-# InfoShape: training jobs, figures, tables, comparison. PAPER says what there is; these rules say how it is made.
+# Sliced infomin: training jobs, figures, tables, comparison. PAPER says what there is; these rules say how it is made.
 PAPER = PAPERS["sliced_infomin"]
 
 
