@@ -121,6 +121,23 @@ def digits(experiment: str) -> Callable:
     return make
 
 
+def faces(*names: tuple[str, str]) -> Callable:
+    """Return a figure of face grids, one panel per kind of picture."""
+
+    def make(records: Sequence[Record], title: str) -> Figure:
+        record = min((r for r in of(records, "faces_filter") if "pictures_raw" in r.series), key=lambda r: r.seed)
+        fig, panels = figure(len(names), width=3.0, height=2.2)
+        for axes, (name, label) in zip(panels, names, strict=False):
+            values = np.array(record.series[f"pictures_{name}"], dtype=float).reshape(-1, 3, 32, 32) / 255
+            rows = values[: len(values) // 4 * 4].reshape(-1, 4, 3, 32, 32).transpose(0, 3, 1, 4, 2)
+            axes.imshow(rows.reshape(rows.shape[0] * 32, 4 * 32, 3))
+            axes.set_title(label)
+            axes.set_axis_off()
+        return finish(fig, title, [record], f"test faces at 32 x 32, seed {record.seed}")
+
+    return make
+
+
 def scatter(panels: Sequence[tuple[str, str]]) -> Callable:
     """Return a figure of UMAP embeddings coloured by digit."""
 
@@ -205,6 +222,11 @@ FIGURES: dict[str, Callable[[Sequence[Record], str], Figure]] = {
     ),
     "fig3c": sensitivity("attack1", PRIVATE_UTILITY),
     "fig4": scatter([("raw", "(a) raw"), ("digit_b1.5", "(b) b = 1.5"), ("digit_b5", "(c) b = 5")]),
+    "fig5": faces(("raw", "original"), ("decoded", "decoded (VAE)"), ("behind_male", "gender hidden")),
+    "fig10": faces(("raw", "original"), ("decoded", "decoded (VAE)")),
+    "fig11": faces(("decoded", "(a) decoded (VAE)"), ("behind_attractive", "(b) attractive hidden")),
+    "fig12": faces(("decoded", "(a) decoded (VAE)"), ("behind_eyeglasses", "(b) eyeglasses hidden")),
+    "fig13": faces(("decoded", "(a) decoded (VAE)"), ("behind_hair", "(b) wavy hair hidden")),
     "fig6": digits("attack2"),
     "fig7a": confusion("attack2", [("3", "b = 3")], ["< 5", "≥ 5"]),
     "fig7b": sensitivity("attack2", PRIVATE_UTILITY),

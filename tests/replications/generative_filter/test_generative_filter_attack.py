@@ -104,7 +104,7 @@ class TestInformation:
         assert abs(information.lnc_information(z, y)) < 0.08
 
     def test_literal_form_breaks_the_entropy_bound(self):
-        """Labels among LNC's scalars: more nats than the label has, for a code of ten dimensions that shows its sign."""
+        """Labels among LNC's scalars: more nats than the label has, where a code shows its sign."""
         z = np.random.default_rng(2).normal(size=(1000, 10))
         y = (z[:, 0] > 0).astype(int)
         assert information.lnc_literal(z, y) > math.log(2) > information.mixed_information(z, y)

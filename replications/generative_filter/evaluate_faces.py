@@ -1,0 +1,153 @@
+"""CelebA, steps 2 and 3: one filter per private label, fresh classifiers, table 3 and its pictures.
+
+``python -m replications.generative_filter.evaluate_faces results/quick/…/faces_filter/paper/config.json``
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from common.data import ImageSet
+from common.results import Origin
+from common.training.checkpoint import Checkpoint, load_tensors
+from common.training.in_turn import InTurn
+from common.training.machine import prepare
+from common.workflow.job import Job, Outcome
+from common.workflow.job import main as run_job
+from replications.generative_filter import attack, method
+from replications.generative_filter.codes import read_moments
+from replications.generative_filter.faces import PRIVATE, UTILITY, attribute, load_faces, pictures, split_rows
+from replications.generative_filter.faces_net import Decoder
+from replications.generative_filter.game import Data, Game
+from replications.generative_filter.release import Released, draws
+
+ROOT = Path(__file__).resolve().parents[2]
+SHOWN = ("male", "attractive", "eyeglasses", "hair")  # F5, F11, F12, F13
+
+
+class Evaluation:
+    """Frozen codes of every seed, and what is done with them label by label."""
+
+    def __init__(self, job: Job, seeds: list[int]) -> None:
+        self.job, self.seeds, self.p = job, seeds, job.config.params
+        cell = job.config.cell
+        self.role = (cell.paper, cell.experiment, cell.variant)
+        self.machine = prepare(job.config.device, job.config.precision)
+        self.faces: ImageSet = load_faces(job, self.p["size"])
+        self.rows = split_rows(self.faces)
+        self.moments = {split: read_moments(job, seeds, split, job.config.needs[0]) for split in ("train", "test")}
+        self.metrics: list[dict[str, float]] = [{} for _ in seeds]
+        self.series: list[dict[str, list[float | None]]] = [{} for _ in seeds]
+        self.bad: dict[int, str] = {}
+        self.turn = InTurn(Checkpoint(job.checkpoint_path(seeds), job.config.checkpoint_seconds))
+
+    def labels(self, name: str, split: str) -> Tensor:
+        """Return an attribute of the rows whose codes there are."""
+        return attribute(self.faces, name, self.rows[split], self.moments[split][0].shape[1])
+
+    def filtered(self, name: str) -> dict[str, Tensor]:
+        """Train the filter that hides one label and keeps the smile; return its state."""
+        mean, deviation = self.moments["train"]
+        y, u = (self.labels(v, "train").expand(len(self.seeds), -1) for v in (PRIVATE[name], UTILITY))
+        data = Data(mean, deviation, y, u, (2, 2), torch.ones(y.shape, dtype=torch.bool)).to(self.machine.device)
+        role = (*self.role, name)
+        game = Game(data, self.p, self.seeds, role)
+        game.model.to(self.machine.device)
+        trainer = self.turn.run(name, game.trainer(self.machine, role, f"generative_filter faces, {name}"))
+        spent = method.meet_budget(game.mechanism, game.limits, game.shares, game.precision)
+        for k, seed in enumerate(self.seeds):
+            self.metrics[k][f"{name}_d_unit"] = float(spent[k])
+            if k in trainer.stopped:
+                self.bad[seed] = f"{name}: {trainer.stopped[k]}"
+        return {"A": game.mechanism.state_dict()["A"].cpu()[:, None]}
+
+    def released(self, split: str, told: str, state: dict[str, Tensor]) -> Released:
+        """Return one split's codes behind a mechanism that is told the label ``told``."""
+        mean = self.moments[split][0]
+        return Released(mean, None, self.labels(told, split).expand(len(self.seeds), -1), state)
+
+    def read(self, key: str, told: str, wanted: str, state: dict[str, Tensor]) -> None:
+        """Fit fresh FC60 classifiers for the attribute ``wanted`` and keep accuracy and balanced accuracy."""
+        how = self.p["fresh"]
+        net = method.classifier(
+            self.moments["train"][0].shape[-1], 2, draws(self.role, self.seeds, key, "init"), how["hidden"]
+        )
+        train, test = (self.released(split, told, state) for split in ("train", "test"))
+        noise, orders, unseen = (draws(self.role, self.seeds, key, what) for what in ("noise", "rows", "unseen"))
+        truth = {split: self.labels(wanted, split).expand(len(self.seeds), -1) for split in ("train", "test")}
+        settings = attack.Settings(how["steps"], how["batch"], how["lr"])
+        attack.fit(net, lambda rows: train.draw(rows, noise), truth["train"], settings, orders)
+        found = attack.judge(net, [test.whole(unseen) for _ in range(self.p["repeats"])], truth["test"], 2)
+        for k in range(len(self.seeds)):
+            self.metrics[k][key] = float(found.accuracy[k])
+            self.metrics[k][f"{key}_balanced"] = float(found.balanced[k])
+
+    def table(self) -> dict[str, dict[str, Tensor]]:
+        """Fill table 3: chance of the test rows in use, raw codes, filtered codes; return the filters."""
+        raw = {"sigma": torch.zeros(len(self.seeds), 1)}
+        filters = {}
+        for name, column in PRIVATE.items():
+            filters[name] = self.filtered(name)
+            self.read(f"vae_{name}", column, column, raw)
+            self.read(f"filter_{name}", column, column, filters[name])
+            self.read(f"smiling_behind_{name}", column, UTILITY, filters[name])
+        self.read("vae_smiling", UTILITY, UTILITY, raw)
+        for k in range(len(self.seeds)):
+            found = self.metrics[k]
+            for name, column in (*PRIVATE.items(), ("smiling", UTILITY)):
+                rate = float(self.labels(column, "test").double().mean())
+                found[f"chance_{name}"] = max(rate, 1 - rate)
+            found["filter_smiling"] = float(np.mean([found[f"smiling_behind_{name}"] for name in PRIVATE]))
+            for row in ("vae", "chance", "filter"):
+                found[f"{row}_average"] = float(np.mean([found[f"{row}_{name}"] for name in PRIVATE]))
+        return filters
+
+    def pictures(self, filters: dict[str, dict[str, Tensor]]) -> None:
+        """Figures 5 and 10 to 13 for seed 0: test faces as they are, decoded, and decoded behind each shown filter."""
+        if 0 not in self.seeds:
+            return
+        k, shown = self.seeds.index(0), self.p["shown"]
+        kept, _ = load_tensors(self.job.weights_path(0, self.job.config.needs[0]))
+        weights = {n.removeprefix("decoder."): v for n, v in kept.items() if n.startswith("decoder.")}
+        channels = weights["first.weight"].shape[0] // 16
+        net = Decoder(weights["first.weight"].shape[1], tuple(channels // 2**i for i in range(5)))
+        net.load_state_dict(weights)
+        net.eval()
+        codes = {"decoded": self.moments["test"][0][k, :shown]}
+        for name in SHOWN:
+            drawn = self.released("test", PRIVATE[name], filters[name]).whole(
+                draws(self.role, self.seeds, "shown", name)
+            )
+            codes[f"behind_{name}"] = drawn[k, :shown]
+        grids = {"raw": pictures(self.faces, self.rows["test"], shown).float() / 255}
+        with torch.no_grad():
+            grids |= {name: net(z) for name, z in codes.items()}
+        for name, values in grids.items():
+            small = torch.nn.functional.interpolate(values, size=32, mode="area")  # a record is no place for megabytes
+            self.series[k][f"pictures_{name}"] = (255 * small).round().flatten().tolist()
+
+
+def run(job: Job, seeds: list[int]) -> tuple[dict[int, Outcome], Origin, str]:
+    """Hide each of the eight labels in turn, all seeds stacked."""
+    work = Evaluation(job, seeds)
+    work.pictures(work.table())
+    outcomes = {}
+    for k, seed in enumerate(seeds):
+        status = "diverged" if seed in work.bad else "ok"
+        outcomes[seed] = Outcome(work.metrics[k], work.series[k], status, work.bad.get(seed, ""))
+    return outcomes, work.faces.origin, work.machine.dtype
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run from the command line."""
+    return run_job(argv, run, ROOT, __doc__ or "")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
