@@ -30,17 +30,18 @@ def channel_linear(records: Sequence[Record], title: str) -> Figure:
         axes.errorbar(sigmas, [v.mean() for v in found], sd, label=label, color=color, marker=marker, capsize=2)
     low, high = ([values(records, f"{k}_{s:g}").mean() for s in sigmas] for k in ("lower", "upper"))
     axes.fill_between(sigmas, low, high, color="0.5", alpha=0.3, label="bracket (known density)")
-    axes.set_xscale("log")
-    axes.set_xlabel("noise σ of the channel (units of the code)")
     axes.set_ylabel("I(X; WX + σN) (nats)")
     axes.legend(fontsize=7)
     for s in sigmas:
         ratio = values(records, f"remine_{s:g}") / values(records, f"truth_{s:g}")
         share.plot(np.full(len(ratio), s), ratio, "s", color="C0", markersize=4)
     share.axhline(1, color="k", linewidth=0.8, linestyle=":")
-    share.set_xscale("log")
     share.set_ylim(0, 1.2)
-    share.set_xlabel("noise σ of the channel (units of the code)")
+    for panel in (axes, share):
+        panel.set_xscale("log")
+        panel.set_xticks(sigmas, [f"{s:g}" for s in sigmas])
+        panel.minorticks_off()
+        panel.set_xlabel("noise σ of the channel (units of the code)")
     share.set_ylabel("ReMINE / truth")
     batches = 2 * p["n_per_class"] // p["batch"]
     return finish(
