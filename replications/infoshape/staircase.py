@@ -140,7 +140,7 @@ def work(experiment: str, p: dict[str, Any]) -> Work:  # noqa: ARG001
     wide = p["hidden"][-1]
     rows = 2 * p["batch"] * (p["dim"] * wide + (len(p["hidden"]) - 1) * wide**2 + wide * p["rank"])
     steps = len(p["estimators"]) * p["steps"] * len(p["information"])
-    return Work(steps, steps * 6 * (rows + p["batch"] ** 2 * p["rank"]))
+    return Work(steps, steps * 6 * (rows + p["batch"] ** 2 * p["rank"]), stacked=False)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
