@@ -158,6 +158,7 @@ def sheet(axes: Axes, record: Record, labels: Sequence[str]) -> None:
     image = np.concatenate([strip[:, :width] for strip in strips]) / 255
     axes.imshow(image if colours == 3 else image[..., 0], cmap="gray", vmin=0, vmax=1, interpolation="nearest")
     axes.set_yticks([16 + 32 * k for k in range(4)], labels, fontsize=8)
+    axes.grid(False)
 
 
 FIGURES: dict[str, Callable[[Sequence[Record], str], Figure]] = {
