@@ -1,5 +1,7 @@
 """Every experiment of sliced infomin end to end at a tiny size: jobs leave records, records make figures and tables."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 import torch
@@ -140,6 +142,27 @@ def test_disentangling_swaps_pictures(plan, results, cell):
     assert len(outcome.series["swap_g12"]) == 8 * colours * 32 * 32
     assert 0 <= min(outcome.series["swap_g12"]) <= max(outcome.series["swap_g12"]) <= 255
     assert np.isfinite(list(outcome.metrics.values())).all()
+
+
+def test_the_slice_drives_the_demos_information_to_nought(plan, results):
+    job = job_of(plan, results, "demo/slice")
+    wanted = {**job.config.params, "steps": 300, "lr": 3e-3, "max_rows": 500, "batch": 250, "slices": 20}
+    job = dataclasses.replace(job, config=job.config.model_copy(update={"params": wanted}))
+    outcome = demo.minimise(job, 0, Progress("demo", 300))
+    assert outcome.metrics["mi_first"] == pytest.approx(1.581, abs=1e-3)
+    assert outcome.metrics["mi_last"] < 0.01
+
+
+def test_a_missing_set_is_one_clear_line(plan, tmp_path, capsys):
+    config = plan.job("sliced_infomin", "adult/none").model_copy(
+        update={"data": "real", "data_mirrors": (), "dataset": "us-census-tract"}
+    )
+    path = tmp_path / "config.json"
+    path.write_text(config.model_dump_json())
+    assert fairness.main([str(path), "--results", str(tmp_path)]) == 1
+    said = capsys.readouterr().err.strip().splitlines()
+    assert len(said) == 1
+    assert "acs2015_census_tract_data.csv" in said[0]
 
 
 def test_the_protocol_is_the_sheets(root):
