@@ -7,7 +7,7 @@ ARGS ?=
 export PATH := $(BIN):$(PATH)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: setup reproduce test lint bench clean
+.PHONY: setup reproduce test lint bench bench-estimators bench-training clean
 
 setup: $(VENV)/.ready
 
@@ -33,9 +33,15 @@ lint: setup
 	@echo "snakemake --lint (the advice to give each rule its own conda environment is not taken: there is one list of pins)"
 	@! snakemake --lint 2>&1 | grep '^    \* ' | grep -v 'Specify a conda environment'
 
-# Our estimators against their peers, each row a ratio in one run. The peers pin other versions: an environment apart.
-bench: .venv-bench/.ready
+# Estimators against their peers and training against a plain loop, each row a ratio in one run. The peers pin other
+# versions: an environment apart.
+bench: bench-estimators bench-training
+
+bench-estimators: .venv-bench/.ready
 	.venv-bench/bin/python -m benchmarks.estimators $(ARGS)
+
+bench-training: setup
+	OMP_NUM_THREADS=1 python -m benchmarks.training $(ARGS)
 
 .venv-bench/.ready: benchmarks/requirements.txt
 	$(PYTHON) -m venv .venv-bench

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import pairwise
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -82,16 +83,33 @@ class StackedDropout(nn.Module):
         return x * masks.to(x.device) / (1 - self.p)
 
 
-class StackedNarrowLinear(StackedLinear):
-    """A stacked linear layer for few outputs, computed with the two sides exchanged.
+class _Narrow(torch.autograd.Function):
+    """The product ``x @ weight`` for few columns, with every narrow product's sides exchanged.
 
-    Measured: the product of ten members, 100 rows and 100 features takes 115 us with 2 outputs on the right and 17 us
-    with them on the left, and so does its gradient; from 16 outputs on the order does not matter.
+    Measured: ten members, 100 rows and 100 features take 115 us with 2 outputs on the right and 17 us with them on the
+    left; from 16 on the order does not matter. Left to autograd, the gradient would come back transposed in memory,
+    and what takes it from there would lose more than was won.
     """
 
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, weight: Tensor) -> Tensor:
+        ctx.save_for_backward(x, weight)
+        return torch.bmm(weight.mT, x.mT).mT.contiguous()
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, Tensor]:
+        x, weight = ctx.saved_tensors
+        grad_x = torch.bmm(grad, weight.mT) if ctx.needs_input_grad[0] else None
+        return grad_x, torch.bmm(grad.mT, x).mT.contiguous()
+
+
+class StackedNarrowLinear(StackedLinear):
+    """A stacked linear layer for few outputs: the same numbers in a fraction of the time."""
+
     def forward(self, x: Tensor) -> Tensor:
-        """Map ``(members, rows, in)`` to ``(members, rows, out)``."""
-        return torch.bmm(self.weight.mT, x.mT).mT + self.bias
+        """Map ``(members, rows, in)`` to ``(members, rows, out)``; always in fp32."""
+        with torch.autocast(x.device.type, enabled=False):
+            return _Narrow.apply(x.to(self.weight.dtype), self.weight) + self.bias
 
 
 NARROW = 16

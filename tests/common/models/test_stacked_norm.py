@@ -87,8 +87,14 @@ def test_a_narrow_layer_is_the_plain_one():
     narrow, plain = StackedNarrowLinear(7, 2, seeds(1, 2)), StackedLinear(7, 2, seeds(1, 2))
     x, probe = torch.randn(2, 9, 7, requires_grad=True), torch.randn(2, 9, 2)
     torch.testing.assert_close(narrow(x), plain(x), rtol=1e-5, atol=1e-6)
+    grads = []
     for layer in (narrow, plain):
+        x.grad = None
         (layer(x) * probe).sum().backward()
+        grads.append(x.grad)
+    torch.testing.assert_close(*grads, rtol=1e-5, atol=1e-6)
+    with torch.autocast("cpu", torch.bfloat16):
+        assert narrow(x.bfloat16()).dtype == torch.float32
     torch.testing.assert_close(narrow.weight.grad, plain.weight.grad, rtol=1e-5, atol=1e-6)
     torch.testing.assert_close(narrow.bias.grad, plain.bias.grad, rtol=1e-5, atol=1e-6)
 
