@@ -40,8 +40,8 @@ def curve(records: Sequence[Record], metric: str) -> tuple[NDArray, NDArray, NDA
 
 def line(axes: Axes, records: Sequence[Record], metric: str, label: str, **style: str) -> None:
     """Draw one metric over achieved distortion with a band of one sd."""
-    if not records:
-        return
+    if not any(name.rpartition("_b")[0] == metric for record in records for name in record.metrics):
+        return  # a scale may leave an attacker or an estimator out
     x, mean, sd = curve(records, metric)
     (drawn,) = axes.plot(x, mean, label=label, markersize=3, **{"marker": "o", **style})
     axes.fill_between(x, mean - sd, mean + sd, color=drawn.get_color(), alpha=0.15, linewidth=0)
