@@ -144,10 +144,50 @@ def test_disentangling_swaps_pictures(plan, results, cell):
     assert np.isfinite(list(outcome.metrics.values())).all()
 
 
+@pytest.fixture(scope="module")
+def paper_plan(root):
+    settings = load_yaml(root / "config/default.yaml")
+    given = {"scale": "paper", "papers": "sliced_infomin", "data": "standin", "device": "cpu"}
+    return resolve(root, {**settings, **given})
+
+
+def with_params(job, **changed):
+    return dataclasses.replace(job, config=job.config.model_copy(update={"params": {**job.config.params, **changed}}))
+
+
+def first_step(trainer):
+    def stop():
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        trainer.train(stop)
+    assert trainer.steps == 1
+    assert not trainer.stopped
+
+
+def test_fairness_starts_at_scale_paper(paper_plan, tmp_path):
+    for cell in ("adult/slice", "census/tc_20"):
+        job = job_of(paper_plan, tmp_path, cell)
+        task = fairness.Fairness(job, [0, 1, 2, 3, 4])
+        trainer = task.trainer()
+        assert trainer.planned == 500 * (task.fit.x.shape[1] // 500)
+        first_step(trainer)
+
+
+def test_image_tasks_start_at_scale_paper(paper_plan, tmp_path):
+    """Full networks and schedule, batches of a few pictures: what a CPU can do of the first step."""
+    machine = prepare("cpu", "fp32")
+    job = with_params(job_of(paper_plan, tmp_path, "domains/mm_slice"), batch=2, max_rows=8)
+    data = Domains(*(toy_pictures(8, 3, 10) for _ in range(4)), 10)
+    first_step(adaptation.Adaptation(job, 0, data, machine).trainer(Progress("paper", 10)))
+    job = with_params(job_of(paper_plan, tmp_path, "dsprites/slice"), batch=4, max_rows=16)
+    sprites = Attributed(toy_pictures(16, 1, 3), toy_pictures(16, 1, 3), ("a", "b", "c"))
+    first_step(disentangle.Disentangling(job, 0, sprites, machine).trainer(Progress("paper", 10)))
+
+
 def test_the_slice_drives_the_demos_information_to_nought(plan, results):
     job = job_of(plan, results, "demo/slice")
-    wanted = {**job.config.params, "steps": 300, "lr": 3e-3, "max_rows": 500, "batch": 250, "slices": 20}
-    job = dataclasses.replace(job, config=job.config.model_copy(update={"params": wanted}))
+    job = with_params(job, steps=300, lr=3e-3, max_rows=500, batch=250, slices=20)
     outcome = demo.minimise(job, 0, Progress("demo", 300))
     assert outcome.metrics["mi_first"] == pytest.approx(1.581, abs=1e-3)
     assert outcome.metrics["mi_last"] < 0.01
