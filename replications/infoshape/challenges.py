@@ -51,7 +51,9 @@ def panel(axes: Axes, record: Record, letter: str, what: str, happened: bool) ->
     axes.plot(x, smooth(values, 0.6), color="C0")
     lost = ~np.isfinite(values)
     if lost.any():
-        axes.plot(x[lost], np.full(lost.sum(), 0.02), "v", color="C3", transform=axes.get_xaxis_transform())
+        axes.plot(
+            x[lost], np.full(lost.sum(), 0.02), "v", markersize=3, color="C3", transform=axes.get_xaxis_transform()
+        )
         axes.set_xlim(0, x[-1])
     low, high = np.nanmin(values), np.nanmax(values)
     if high - low < 0.2:  # a run that stays at zero must look like one
@@ -66,16 +68,15 @@ def panel(axes: Axes, record: Record, letter: str, what: str, happened: bool) ->
 
 def failures(records: Sequence[Record], title: str) -> Figure:
     """Draw Figure 3-3: of all seeds, the run that shows each failure most; the title of a panel says if none does."""
-    conv, dense = of(records, "failures", "conv"), of(records, "failures", "dense")
+    conv = of(records, "failures", "conv")
     level = {r.seed: r.metrics.get("late_mean", math.inf) for r in conv}
     stuck = min(conv, key=lambda r: abs(level[r.seed]))
     noisy = max(conv, key=noise)
-    whole = [r for r in dense if not r.metrics["lost"]] or dense
-    spiky = max(whole, key=spike)
+    every = [r for v in ("dense", "dense_warm", "dense_hot") for r in of(records, "failures", v)]
+    spiky = max([r for r in every if not r.metrics["lost"]] or every, key=spike)
     # The latest loss shows most of the curve before it; a run that was never lost only where none was.
-    every = [*dense, *of(records, "failures", "dense_hot")]
     gone = [r for r in every if r.metrics["lost"]]
-    lost = max(gone or dense, key=lambda r: r.metrics["last_finite"])
+    lost = max(gone or every, key=lambda r: r.metrics["last_finite"])
     fig, panels = figure(4, width=2.9, share_y=False)
     panel(panels[0], stuck, "a", "stuck at zero", abs(level[stuck.seed]) < STUCK)
     found = f"late sd {noise(noisy):.0%} of the mean" if noise(noisy) > 0 else "converges, high variance"
