@@ -11,8 +11,8 @@ from common.workflow.cost import Work
 _DIGITS = 414.9e6 / 28**2
 _FACES = 1814e6 / 224**2
 _BIASED = 8.47e6 / 28**2
-# Through spectra a 7x7 convolution does a ninth of its multiply-adds, at the speed that complex products reach.
-_SPECTRAL = 1 / 4
+# Through spectra a 7x7 convolution takes a ninth of its operations (common.models.spectral).
+_SPECTRAL = 1 / 9
 _MLP_EPOCHS = 40  # an attacker's fit, as it went
 
 
