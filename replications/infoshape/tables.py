@@ -58,7 +58,7 @@ def failures(records: Sequence[Record]) -> pd.DataFrame:
         runs = of(records, "failures", variant)
         whole = [r for r in runs if not r.metrics["lost"]]
         stuck = [r for r in whole if abs(r.metrics["late_mean"]) < STUCK]
-        left = [r for r in whole if r not in stuck]
+        left = [r for r in whole if r.metrics["late_mean"] >= STUCK]
         noise = pd.Series([r.metrics["late_sd"] / r.metrics["late_mean"] for r in left], dtype=float)
         jumps = pd.Series([r.metrics["spike"] for r in runs if "spike" in r.metrics], dtype=float)
         when = ", ".join(f"{r.metrics['last_finite']:.0f} (seed {r.seed})" for r in runs if r.metrics["lost"])
@@ -74,15 +74,7 @@ def failures(records: Sequence[Record]) -> pd.DataFrame:
                 "" if jumps.empty else f"{jumps.max():.3g}",
             )
         )
-    columns = [
-        "setting",
-        "MINE",
-        "stuck at zero",
-        "not finite",
-        "late estimate",
-        "late sd / mean",
-        "largest jump (nats)",
-    ]
+    columns = ["variant", "setting", "stuck at zero", "not finite", "late estimate", "late sd / mean", "largest jump"]
     return pd.DataFrame(lines, columns=columns)
 
 
