@@ -30,7 +30,7 @@ def of(records: Sequence[Record], experiment: str, variant: str = "") -> list[Re
 
 def curve(records: Sequence[Record], metric: str) -> tuple[NDArray, NDArray, NDArray]:
     """Return achieved distortion, mean and sd over seeds of ``metric`` at every budget that has it."""
-    budgets = sorted({float(n.split("_b")[1]) for r in records for n in r.metrics if n.rpartition("_b")[0] == metric})
+    budgets = sorted({float(n.rpartition("_b")[2]) for r in records for n in r.metrics if n.rpartition("_b")[0] == metric})
     x = [np.mean([r.metrics[f"d_unit_b{b:g}"] for r in records]) for b in budgets]
     values = np.array([[r.metrics[f"{metric}_b{b:g}"] for r in records] for b in budgets])
     sd = values.std(1, ddof=1) if values.shape[1] > 1 else np.zeros(len(values))
@@ -110,7 +110,7 @@ def digits(experiment: str) -> Callable:
     def make(records: Sequence[Record], title: str) -> Figure:
         (record,) = [r for r in of(records, experiment, "filter") if "pictures_raw" in r.series]
         names = {"raw": "original", "decoded": "decoded (VAE)", "released": "decoded after the filter"}
-        fig, panels = figure(3, width=2.5, height=2.6)
+        fig, panels = figure(3, width=2.0, height=2.2)
         for axes, (name, label) in zip(panels, names.items(), strict=True):
             values = np.array(record.series[f"pictures_{name}"], dtype=float).reshape(4, 5, 28, 28)
             axes.imshow(values.transpose(0, 2, 1, 3).reshape(4 * 28, 5 * 28), cmap="gray", vmin=0, vmax=1)
