@@ -144,7 +144,7 @@ def plan(plan: Plan, options: argparse.Namespace) -> int:  # noqa: ARG001
         "time",
         "device time",
         "memory",
-        "finished: estimated, took",
+        "done: plan, took",
     ):
         table.add_column(column, justify="left" if column in ("paper", "job", "part of") else "right")
     rates = cost.rates(plan.root, plan.device)
