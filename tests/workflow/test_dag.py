@@ -40,7 +40,7 @@ for letter in "abcd":
 
 
 def arguments(*targets, seeds=2):
-    return ["--cores", "2", *targets, "--config", "scale=quick", f"seeds={seeds}", f"set={TINY}"]
+    return ["--cores", "2", *targets, "--config", "scale=quick", "papers=infoshape", f"seeds={seeds}", f"set={TINY}"]
 
 
 def jobs(output):
@@ -58,7 +58,7 @@ def dry(checkout, *targets, seeds=2):
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory):
-    """A checkout in which everything ran once at a tiny size."""
+    """A checkout in which one paper's everything ran once at a tiny size; each paper's own tests run the others."""
     folder = copy_checkout(tmp_path_factory.mktemp("dag") / "checkout")
     done = run_snakemake(folder, *arguments("all"))
     assert done.returncode == 0, done.stderr[-3000:]
@@ -120,7 +120,9 @@ def test_every_target_has_a_dry_run(finished):
     plan = resolve(finished, {**default_settings(finished), "scale": "quick", "set": TINY, "seeds": 2})
     names = targets(plan)
     assert {"all", "report", "compare", "infoshape", "infoshape_fig4_3"} <= set(names)
-    done = run_snakemake(finished, "-n", *arguments(*names))
+    assert {f"{paper}_compare" for paper in plan.papers} <= set(names)
+    assert len(plan.papers) > 1
+    done = run_snakemake(finished, "-n", "--cores", "2", *names, "--config", "scale=quick", "seeds=2", f"set={TINY}")
     assert done.returncode == 0, done.stderr
 
 
@@ -203,7 +205,7 @@ class TestCommands:
         command = [sys.executable, "-m", "common.workflow", *words]
         return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=600, check=False)
 
-    CONFIG = ("--config", "scale=quick", "seeds=2", f"set={TINY}")
+    CONFIG = ("--config", "scale=quick", "papers=infoshape", "seeds=2", f"set={TINY}")
 
     def test_verify_finds_everything_and_says_what_is_lacking(self, finished):
         done = self.run(finished, "verify", *self.CONFIG)

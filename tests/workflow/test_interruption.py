@@ -28,6 +28,7 @@ ARGUMENTS = (
     "--config",
     "scale=quick",
     "seeds=2",
+    "papers=infoshape",
     "checkpoint_seconds=0",
 )
 ARGUMENTS = (*ARGUMENTS, f"set={SMALL}")
