@@ -1,4 +1,7 @@
-"""Every kind of job, figure and table of the paper at a tiny size on stand-in data, one after another."""
+"""Every kind of job, figure and table of the paper at a tiny size on stand-in data, one after another.
+
+Slow: some thirty jobs in one chain, UMAP compiling itself, and a DenseNet; about forty seconds of one quiet core.
+"""
 
 import importlib
 from pathlib import Path
@@ -8,6 +11,7 @@ import pytest
 from common.results import read_many
 from common.workflow.resolve import default_settings, resolve
 
+pytestmark = pytest.mark.slow
 ROOT = Path(__file__).resolve().parents[3]
 GAME = {"steps": 4, "inner_steps": 2, "batch": 32}
 FRESH = "{hidden: 4, steps: 5, batch: 32, lr: 0.01}"
