@@ -30,7 +30,9 @@ def of(records: Sequence[Record], experiment: str, variant: str = "") -> list[Re
 
 def curve(records: Sequence[Record], metric: str) -> tuple[NDArray, NDArray, NDArray]:
     """Return achieved distortion, mean and sd over seeds of ``metric`` at every budget that has it."""
-    budgets = sorted({float(n.rpartition("_b")[2]) for r in records for n in r.metrics if n.rpartition("_b")[0] == metric})
+    budgets = sorted(
+        {float(n.rpartition("_b")[2]) for r in records for n in r.metrics if n.rpartition("_b")[0] == metric}
+    )
     x = [np.mean([r.metrics[f"d_unit_b{b:g}"] for r in records]) for b in budgets]
     values = np.array([[r.metrics[f"{metric}_b{b:g}"] for r in records] for b in budgets])
     sd = values.std(1, ddof=1) if values.shape[1] > 1 else np.zeros(len(values))
@@ -205,7 +207,15 @@ def frontier(records: Sequence[Record], title: str) -> Figure:
                 (("mlp_balanced", "mlp_utility_balanced"), "C1", "MLP"),
             ):
                 x, y = curve(runs, private)[1], curve(runs, utility)[1]
-                axes.plot(x, y, style, marker="o", markersize=3, color=color, label=f"{NAMES[variant]}, {label}")
+                axes.plot(
+                    x,
+                    y,
+                    style,
+                    marker="o" if style == "-" else "s",
+                    markersize=3,
+                    color=color,
+                    label=f"{NAMES[variant]}, {label}",
+                )
         axes.set_title(name)
         axes.set_xlabel("balanced accuracy, private (leakage)")
         axes.legend(fontsize=7)
