@@ -39,7 +39,8 @@ def _adult_codes(p: dict[str, Any]) -> Work:
 def _faces(p: dict[str, Any]) -> Work:
     rows = p["train_rows"] or FACES_ROWS
     per_image = 6 * _dense(p) + 18 * 24_000_000 * (p["width"] / 256) ** 2  # the decoder's penalty goes backward twice
-    return Work(p["epochs"] * rows // p["batch"], p["epochs"] * rows * per_image)
+    steps = p["epochs"] * rows // p["batch"]
+    return Work(steps, 0, conv_flop=p["epochs"] * rows * per_image, stacked=False)
 
 
 def _attackers(p: dict[str, Any]) -> Work:
