@@ -12,7 +12,6 @@ from pathlib import Path
 
 from common.workflow import locks
 from common.workflow.config import ConfigError, suggest
-from common.workflow.fingerprint import fingerprint
 from common.workflow.resolve import Plan, default_settings, resolve
 
 PYTHON = shlex.quote(sys.executable)
@@ -105,7 +104,7 @@ class PaperDag:
                     module=module,
                     records=[path for cell in entry.cells for path in self.plan.records(self.name, cell)],
                     files=[f"{self.folder}/{artefact}.{ending}" for ending in endings],
-                    code=fingerprint(module, self.plan.root),
+                    code=self.plan.code(module),
                 )
             )
         return found
@@ -161,7 +160,7 @@ class PaperDag:
     @property
     def comparison_code(self) -> str:
         """Fingerprint of the code that judges."""
-        return fingerprint("common.evaluation.tables", self.plan.root)
+        return self.plan.code("common.evaluation.tables")
 
     def _valued(self) -> list[str]:
         cells = {f"{s.experiment}/{s.variant}" for a in self.config.artefacts.values() for s in a.values.values()}

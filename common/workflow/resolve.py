@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -48,6 +48,13 @@ class Plan:
     scale: str
     device: str
     papers: dict[str, PaperConfig]
+    _codes: dict[str, str] = field(default_factory=dict, init=False, repr=False, compare=False)
+
+    def code(self, module: str) -> str:
+        """Return a module's fingerprint as it was when this plan first asked: a plan is of one moment."""
+        if module not in self._codes:
+            self._codes[module] = fingerprint(module, self.root)
+        return self._codes[module]
 
     def seeds(self, paper: str, experiment: str) -> list[int]:
         """Return the seeds of an experiment at this scale."""
@@ -74,7 +81,7 @@ class Plan:
         return JobConfig(
             cell=self.cell(paper, name),
             module=block.module,
-            code=fingerprint(block.module, self.root),
+            code=self.code(block.module),
             seeds=len(self.seeds(paper, experiment)),
             dataset=block.dataset,
             needs=block.needs_of(variant),
