@@ -54,7 +54,7 @@ rule report:
     localrule: True
     params:
         python=dag.PYTHON,
-        code=dag.fingerprint("common.workflow.report", ROOT),
+        code=PLAN.code("common.workflow.report"),
         scale=PLAN.scale,
         papers=",".join(PAPERS),
     shell:
