@@ -106,7 +106,7 @@ def against(records: Sequence[Record], title: str) -> Figure:
     axes.margins(x=0.08)
     axes.set_xlabel("accuracy of G on the digit (%)")
     axes.set_ylabel("accuracy of H on the colour (%)")
-    axes.legend(fontsize=7, loc="upper left")
+    axes.legend(fontsize=7, loc="center left", bbox_to_anchor=(1.0, 0.5))
     return finish(fig, title, records, f"numbers at the markers: ρ; lower right is best; {note(records)}")
 
 
@@ -114,7 +114,7 @@ def leakage(records: Sequence[Record], title: str) -> Figure:
     """Draw what the co-trained H and fresh attackers read of the colour: accuracy, and the information they prove."""
     trained, attacked = by_variant(records, "biased_mnist"), by_variant(records, "biased_mnist_attack")
     shown = [name for name in METHODS if name in trained and name in attacked]
-    fig, panels = figure(2, width=3.9, height=3.2, share_y=False)
+    fig, panels = figure(2, width=4.3, height=4.0, share_y=False)
     for variant in shown:
         line(panels[0], trained[variant], "h", variant, f"{METHODS[variant]}: co-trained H", ":")
         line(panels[0], attacked[variant], "free_linear_balanced", variant, f"{METHODS[variant]}: fresh linear", "-")
@@ -131,7 +131,7 @@ def leakage(records: Sequence[Record], title: str) -> Figure:
     panels[1].set_ylabel("information on the colour (nats)")
     for axes in panels:
         axes.set_xlabel("ρ of the training set")
-        axes.legend(fontsize=5.5, loc="center left" if axes is panels[0] else "lower right")
+        axes.legend(fontsize=6, loc="upper center", bbox_to_anchor=(0.5, -0.2), ncols=2)
     return finish(fig, title, records, f"attackers fitted on digits of independent colours; {note(records)}")
 
 
