@@ -131,7 +131,7 @@ def leakage(records: Sequence[Record], title: str) -> Figure:
     panels[1].set_ylabel("information on the colour (nats)")
     for axes in panels:
         axes.set_xlabel("ρ of the training set")
-        axes.legend(fontsize=6, loc="upper center", bbox_to_anchor=(0.5, -0.2), ncols=2)
+        axes.legend(fontsize=6, loc="upper center", bbox_to_anchor=(0.5, -0.2), ncols=2, handlelength=4)
     return finish(fig, title, records, f"attackers fitted on digits of independent colours; {note(records)}")
 
 
