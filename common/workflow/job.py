@@ -17,6 +17,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from common.data.errors import DataError
 from common.results import Cell, Origin, Record, RecordError, provenance, read, record_path, store, write
 from common.results.atomic import sweep
 from common.workflow.config import ConfigError
@@ -119,7 +120,7 @@ def main(argv: Sequence[str] | None, run: Run, root: Path, description: str) -> 
             set_aside_unreadable(record_path(job.results, config.cell, seed))
         if todo:
             _run_and_write(job, todo, run)
-    except (ConfigError, RecordError, OSError) as error:
+    except (ConfigError, RecordError, DataError, OSError) as error:
         print(f"{config_name(options.config)}: {error}", file=sys.stderr)
         return 1
     return 0

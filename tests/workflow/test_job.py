@@ -133,3 +133,20 @@ def test_needs_that_were_not_declared_are_refused(tmp_path):
     )  # fmt: skip
     with pytest.raises(ConfigError, match="'x/y' is not among its needs"):
         Job(config, tmp_path, tmp_path, tmp_path).needed("x/y", 0)
+
+
+def test_a_missing_data_set_is_one_line_and_leaves_no_record(cell, capsys):
+    from common.data.errors import NotAtHandError
+
+    write, run, folder = cell
+
+    def missing(seed):
+        raise NotAtHandError("mnist: train-images-idx3-ubyte.gz is not at hand; put it in data/raw or set data=standin")
+
+    status, _ = run(write(), outcome=missing)
+    said = capsys.readouterr().err
+    assert status == 1
+    assert "mnist" in said
+    assert "set data=standin" in said
+    assert said.count("\n") == 1
+    assert not list(folder.glob("seed=*.json"))
