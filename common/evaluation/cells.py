@@ -77,6 +77,16 @@ def describe_data(records: Sequence[Record]) -> str:
     return "; ".join(sorted(words))
 
 
+def is_stand_in(data: str) -> bool:
+    """Return whether words of :func:`describe_data` name a stand-in."""
+    return "(STAND-IN" in data
+
+
+def is_subset(data: str) -> bool:
+    """Return whether words of :func:`describe_data` name a subset."""
+    return ", subset)" in data
+
+
 def describe_origin(records: Sequence[Record]) -> tuple[str, str]:
     """Return the devices and the commits (twelve digits; ``+dirty`` where files differed) of some records."""
     devices = sorted({r.provenance.device for r in records})

@@ -1,23 +1,25 @@
-"""``reproduced.csv``: our last accepted numbers, and whether a fresh run still falls where they lie.
+"""``reproduced.csv``: our last accepted numbers, one row per printed number and scale, with the verdict each has.
 
-One row per printed number and scale, so that quick runs and the long ones are guarded side by side.
+The verdicts of one scale follow from its rows (means, spreads, directions) and ``published.csv`` alone, Holm's family
+being the rows of the file: :func:`rejudge` finds them anew, and a test holds the recorded ones to it.
 """
 
 from __future__ import annotations
 
 import csv
 import io
-import math
 from collections.abc import Sequence
-from dataclasses import astuple, dataclass
+from dataclasses import astuple, dataclass, replace
 from pathlib import Path
 
-from scipy.stats import t as student
-
 from common.evaluation import AgreementError
+from common.evaluation.cells import is_stand_in, is_subset
 from common.evaluation.comparison import Comparison
+from common.evaluation.corrections import Change, Correction, Standing, unexplained
+from common.evaluation.published import Published
+from common.evaluation.statistics import Summary
 from common.evaluation.tables import number, to_csv
-from common.evaluation.verdicts import VERDICTS
+from common.evaluation.verdicts import VERDICTS, Evidence, decide
 from common.results.atomic import write_atomically
 
 COLUMNS = (
@@ -34,8 +36,7 @@ COLUMNS = (
     "verdict",
     "direction",
 )
-_ROUNDING = 1e-5  # six digits are kept in the file
-_LEVEL = 0.99
+SCALES = ("paper", "reduced", "quick")
 
 
 @dataclass(frozen=True)
@@ -61,25 +62,6 @@ class Accepted:
         return (self.artefact, self.entry, self.metric, self.scale)
 
 
-@dataclass(frozen=True)
-class Regression:
-    """A fresh number beside the accepted one: its band, whether it is inside (None: no band), both verdicts."""
-
-    key: tuple[str, str, str, str]
-    accepted: float
-    fresh: float | None
-    low: float
-    high: float
-    inside: bool | None
-    accepted_verdict: str
-    fresh_verdict: str
-
-    @property
-    def changed(self) -> bool:
-        """Whether the verdict is another one than was accepted."""
-        return self.accepted_verdict != self.fresh_verdict
-
-
 def read_reproduced(path: Path) -> list[Accepted]:
     """Read the accepted numbers; none where the file does not exist. A slip is one line with its place."""
     path = Path(path)
@@ -98,12 +80,12 @@ def read_reproduced(path: Path) -> list[Accepted]:
 
 
 def accepted_rows(comparison: Comparison) -> list[Accepted]:
-    """Return the rows of a comparison that were run, as numbers that may be accepted."""
+    """Return the rows of a comparison that were run, as numbers that may be accepted, with the digits a file keeps."""
     return [
         Accepted(
             *row.published.key,
-            row.ours.mean,
-            row.ours.sd,
+            float(number(row.ours.mean)),
+            None if row.ours.sd is None else float(number(row.ours.sd)),
             row.ours.n,
             comparison.scale,
             row.data,
@@ -117,59 +99,74 @@ def accepted_rows(comparison: Comparison) -> list[Accepted]:
     ]
 
 
-def accept(comparison: Comparison, path: Path) -> list[Accepted]:
+def accept(comparison: Comparison, path: Path, corrections: Sequence[Correction] = ()) -> list[Accepted]:
     """Write the comparison's numbers to ``path``, in place of those of the same rows and scale; return all rows.
 
     Rows of other scales, and rows that were not run this time, stay. Order: as in the comparison, then scale.
+    Refuses with :class:`UnexplainedError` where a verdict changes and no line of ``corrections`` says why.
     """
-    rows = {row.key: row for row in read_reproduced(path)} | {r.key: r for r in accepted_rows(comparison)}
-    place = {row.published.key: i for i, row in enumerate(comparison.rows)}
-    gone = sorted(key for key in rows if key[:3] not in place)
+    before = read_reproduced(path)
+    kept = {row.key: row for row in before} | {row.key: row for row in accepted_rows(comparison)}
+    published = [row.published for row in comparison.rows]
+    place = {row.key: i for i, row in enumerate(published)}
+    gone = sorted(key for key in kept if key[:3] not in place)
     if gone:
         raise AgreementError(f"{path}: {':'.join(gone[0])} is no row of published.csv any more; delete that line")
-    scales = ("paper", "reduced", "quick")
-    ordered = sorted(rows.values(), key=lambda row: (place[row.key[:3]], scales.index(row.scale)))
-    cells = ([number(v) if isinstance(v, float) else "" if v is None else str(v) for v in astuple(r)] for r in ordered)
+    rows = sorted(kept.values(), key=lambda row: (place[row.key[:3]], SCALES.index(row.scale)))
+    rows = rejudge(rows, published)
+    lacking = unexplained(changes(label(path), before, rows), corrections)
+    if lacking:
+        raise UnexplainedError(path, lacking)
+    cells = ([number(v) if isinstance(v, float) else "" if v is None else str(v) for v in astuple(r)] for r in rows)
     write_atomically(Path(path), to_csv(COLUMNS, cells))
-    return ordered
+    return rows
 
 
-def regress(accepted: Sequence[Accepted], comparison: Comparison) -> list[Regression]:
-    """Return each accepted number of this scale beside the fresh one."""
-    fresh = {row.published.key: row for row in comparison.rows}
-    found = []
-    for old in accepted:
-        if old.scale != comparison.scale:
-            continue
-        row = fresh.get(old.key[:3])
-        mean = row.ours.mean if row and row.ours else None
-        low, high = band(old, row.ours.n if row and row.ours else 1)
-        known = mean is not None and old.sd is not None
-        found.append(
-            Regression(
-                key=old.key,
-                accepted=old.mean,
-                fresh=mean,
-                low=low,
-                high=high,
-                inside=low <= mean <= high if known else None,
-                accepted_verdict=old.verdict,
-                fresh_verdict=row.judgement.verdict if row else "not run",
-            )
+class UnexplainedError(AgreementError):
+    """Verdicts would change without a line in CORRECTIONS.md; ``changes`` holds them."""
+
+    def __init__(self, path: Path, lacking: list[Change]) -> None:
+        super().__init__(
+            f"{path}: the verdict of {lacking[0].row} would change from {lacking[0].was.verdict} to "
+            f"{lacking[0].now.verdict} ({len(lacking)} such); say why in CORRECTIONS.md, then accept again"
         )
-    return found
+        self.changes = lacking
 
 
-def band(old: Accepted, n: int) -> tuple[float, float]:
-    """Return where the mean of ``n`` fresh seeds falls 99 times in 100 if nothing moved (t prediction interval).
+def label(path: Path) -> str:
+    """Return what CORRECTIONS.md calls a file of accepted numbers: the paper, and the reading where it has one."""
+    reading = Path(path).stem.removeprefix("reproduced").lstrip("-")
+    return Path(path).parent.name + (f"/{reading}" if reading else "")
 
-    Never narrower than the digits that the file keeps; infinite where one accepted seed gives no spread.
-    """
-    if old.sd is None or old.n < 2:
-        return (-math.inf, math.inf)
-    half = float(student.ppf(0.5 + _LEVEL / 2, old.n - 1)) * old.sd * math.sqrt(1 / old.n + 1 / n)
-    half = max(half, _ROUNDING * abs(old.mean))
-    return (old.mean - half, old.mean + half)
+
+def changes(name: str, before: Sequence[Accepted], after: Sequence[Accepted]) -> list[Change]:
+    """Return the rows of a file whose verdict is another one after than before, those that left it included."""
+    now = {row.key: _standing(row) for row in after}
+    gone = Standing("not run")
+    return [
+        Change(name, ":".join(old.key[:3]), old.scale, _standing(old), now.get(old.key, gone))
+        for old in before
+        if now.get(old.key, gone).verdict != old.verdict
+    ]
+
+
+def rejudge(rows: Sequence[Accepted], published: Sequence[Published]) -> list[Accepted]:
+    """Return the rows with the verdicts that their numbers and directions bear, each scale a family of its own."""
+    found = {}
+    for scale in SCALES:
+        mine = {row.key[:3]: row for row in rows if row.scale == scale}
+        evidence = {
+            key: Evidence(Summary(row.mean, row.sd, row.n), is_stand_in(row.data), is_subset(row.data))
+            for key, row in mine.items()
+        }
+        printed = [row for row in published if row.key in mine]
+        judged = decide(printed, evidence, {key: row.direction for key, row in mine.items()}, scale)
+        found |= {(*p.key, scale): j.verdict for p, j in zip(printed, judged, strict=True)}
+    return [replace(row, verdict=found[row.key]) for row in rows]
+
+
+def _standing(row: Accepted) -> Standing:
+    return Standing(row.verdict, row.mean, row.n)
 
 
 def _parse(path: Path, line: int, cells: dict[str, str]) -> Accepted:
@@ -182,4 +179,6 @@ def _parse(path: Path, line: int, cells: dict[str, str]) -> Accepted:
         mean, sd, n = float(cells["mean"]), float(cells["sd"]) if cells["sd"] else None, int(cells["n"])
     except ValueError as error:
         raise AgreementError(f"{path}:{line}: mean, sd or n: {error}; write the file with accept()") from None
+    if cells["scale"] not in SCALES:
+        raise AgreementError(f"{path}:{line}: scale: {cells['scale']!r} is none of {', '.join(SCALES)}")
     return Accepted(**{**cells, "mean": mean, "sd": sd, "n": n})

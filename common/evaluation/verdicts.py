@@ -53,6 +53,20 @@ class Measured:
         """Mean, sd and n over the finished seeds, or None where none finished."""
         return summarise([self.values[seed] for seed in sorted(self.values)]) if self.values else None
 
+    @property
+    def evidence(self) -> Evidence:
+        """What remains of the seeds once each is no longer needed: all but the direction rests on it."""
+        return Evidence(self.summary, self.stand_in, self.subset)
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What a verdict on a value rests on: mean, sd and n over the finished seeds, and whether the data may bear one."""
+
+    summary: Summary | None
+    stand_in: bool = False
+    subset: bool = False
+
 
 @dataclass(frozen=True)
 class Judgement:
@@ -66,14 +80,21 @@ class Judgement:
 
 def judge(rows: Sequence[Published], measured: Mapping[Key, Measured], scale: str) -> list[Judgement]:
     """Return the judgement of every row of one paper; rows without an entry in ``measured`` were not run."""
-    differences = {row.key: _tested(row, measured.get(row.key), scale) for row in rows}
-    family = [key for key, difference in differences.items() if difference is not None]
-    adjusted = dict(zip(family, holm([differences[key].p_two_sided for key in family]), strict=True))
+    directions = {row.key: _direction(row, measured) for row in rows}
+    return decide(rows, {key: ours.evidence for key, ours in measured.items()}, directions, scale)
+
+
+def decide(
+    rows: Sequence[Published], evidence: Mapping[Key, Evidence], directions: Mapping[Key, str], scale: str
+) -> list[Judgement]:
+    """Return the judgement of every row from summaries and directions alone, as an accepted file keeps them."""
+    differences = {row.key: _tested(row, evidence.get(row.key), scale) for row in rows}
+    family = {key: difference.p_two_sided for key, difference in differences.items() if difference is not None}
+    adjusted = dict(zip(family, holm(list(family.values())), strict=True))
     judgements = []
     for row in rows:
-        direction = _direction(row, measured)
-        difference, p_holm = differences[row.key], adjusted.get(row.key)
-        verdict = _verdict(row, measured.get(row.key), difference, p_holm, direction)
+        direction, difference, p_holm = directions[row.key], differences[row.key], adjusted.get(row.key)
+        verdict = _verdict(row, evidence.get(row.key), difference, p_holm, direction)
         judgements.append(Judgement(verdict, direction, difference, p_holm))
     return judgements
 
@@ -91,7 +112,7 @@ def difference_to(row: Published, ours: Summary) -> Difference | None:
     return prediction(ours, row.value)
 
 
-def _tested(row: Published, ours: Measured | None, scale: str) -> Difference | None:
+def _tested(row: Published, ours: Evidence | None, scale: str) -> Difference | None:
     """Return the difference of a row whose value may be judged at all, else None."""
     if ours is None or scale == "quick" or ours.stand_in or ours.subset or ours.summary is None:
         return None
@@ -99,7 +120,7 @@ def _tested(row: Published, ours: Measured | None, scale: str) -> Difference | N
 
 
 def _verdict(
-    row: Published, ours: Measured | None, difference: Difference | None, p_holm: float | None, direction: str
+    row: Published, ours: Evidence | None, difference: Difference | None, p_holm: float | None, direction: str
 ) -> str:
     """Return the first verdict, in their order, that the evidence bears."""
     holds = direction.startswith("holds")

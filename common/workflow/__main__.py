@@ -13,12 +13,14 @@ from common.evaluation import AgreementError
 from common.results import RecordError
 from common.workflow import commands
 from common.workflow.config import ConfigError
+from common.workflow.regress import regress
 from common.workflow.resolve import Plan, default_settings, resolve
 
 COMMANDS: dict[str, tuple[Callable[[Plan, argparse.Namespace], int], str]] = {
     "plan": (commands.plan, "jobs to run, with estimated time and memory per paper, before anything runs"),
     "compare": (commands.compare, "published beside reproduced, with verdicts; writes the comparison files"),
     "accept": (commands.accept, "write this scale's numbers into the papers' reproduced.csv"),
+    "regress": (regress, "hold this scale's records to the numbers and verdicts that were accepted"),
     "verify": (commands.verify, "fail if an artefact has no rule or a required record is missing"),
     "resolve": (commands.resolve_files, "write the resolved configuration of every cell, for runs by hand"),
     "gallery": (commands.gallery, "copy this scale's figures into figures/gallery, which is committed"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import shutil
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 from rich.console import Console
@@ -13,7 +14,9 @@ from rich.table import Table
 from common.evaluation.claims import Claim, read_claims
 from common.evaluation.comparison import Comparison
 from common.evaluation.comparison import compare as compare_numbers
+from common.evaluation.corrections import read_corrections
 from common.evaluation.published import read_published
+from common.evaluation.reproduced import UnexplainedError
 from common.evaluation.reproduced import accept as accept_numbers
 from common.evaluation.tables import write_comparison
 from common.results import Record, RecordError, read
@@ -64,13 +67,26 @@ def compare(plan: Plan, options: argparse.Namespace) -> int:  # noqa: ARG001
     return 0
 
 
+def accepted_path(plan: Plan, paper: str, reading: str) -> Path:
+    """Return the file of a paper's accepted numbers, one per reading."""
+    return plan.root / "replications" / paper / (f"reproduced-{reading}.csv" if reading else "reproduced.csv")
+
+
 def accept(plan: Plan, options: argparse.Namespace) -> int:  # noqa: ARG001
-    """Lay the plan's scale's numbers into each paper's ``reproduced.csv``, one file per reading."""
+    """Lay the plan's scale's numbers into each paper's ``reproduced.csv``, one file per reading.
+
+    A verdict that changes must have its line in CORRECTIONS.md; the lines that lack are printed, to be filled in.
+    """
+    corrections = read_corrections(plan.root / "CORRECTIONS.md")
     for paper, config in plan.papers.items():
         for reading in ("", *config.readings):
-            name = f"reproduced-{reading}.csv" if reading else "reproduced.csv"
-            path = plan.root / "replications" / paper / name
-            rows = accept_numbers(comparison_of(plan, paper, reading), path)
+            path = accepted_path(plan, paper, reading)
+            try:
+                rows = accept_numbers(comparison_of(plan, paper, reading), path, corrections)
+            except UnexplainedError as error:
+                for change in error.changes:
+                    print(change.line(datetime.now(UTC).date().isoformat()))
+                raise
             CONSOLE.print(f"{path.relative_to(plan.root)}: {len(rows)} rows")
     return 0
 

@@ -266,5 +266,5 @@ class TestCommands:
 
     def test_help_names_every_command(self, finished):
         said = self.run(finished, "--help").stdout
-        for word in ("plan", "compare", "accept", "verify", "resolve", "report", "scoreboard", "gallery"):
+        for word in ("plan", "compare", "accept", "regress", "verify", "resolve", "report", "scoreboard", "gallery"):
             assert word in said

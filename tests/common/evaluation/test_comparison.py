@@ -10,7 +10,8 @@ from common.evaluation import AgreementError
 from common.evaluation.claims import read_claims
 from common.evaluation.comparison import compare, places_of
 from common.evaluation.published import read_published
-from common.evaluation.reproduced import Accepted, accept, band, read_reproduced, regress
+from common.evaluation.regression import band, regress
+from common.evaluation.reproduced import Accepted, accept, read_reproduced
 from common.evaluation.tables import COMPARISON_COLUMNS, to_markdown, write_comparison
 from common.results import write
 from common.workflow.config import PaperConfig, load_yaml

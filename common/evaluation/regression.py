@@ -1,0 +1,94 @@
+"""Regression: whether a fresh run still falls where our accepted numbers lie, and still has their verdicts."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from scipy.stats import t as student
+
+from common.evaluation.comparison import Comparison
+from common.evaluation.corrections import Change, Standing
+from common.evaluation.reproduced import Accepted
+
+_ROUNDING = 1e-5  # six digits are kept in the file
+_LEVEL = 0.99
+_TIMED = re.compile(r"(seconds|time)\b")
+
+
+@dataclass(frozen=True)
+class Regression:
+    """A fresh number beside the accepted one: its band, and whether it is inside (None: no band, or no number)."""
+
+    accepted: Accepted
+    fresh: float | None
+    seeds: int
+    low: float
+    high: float
+    inside: bool | None
+    fresh_verdict: str
+    fresh_data: str
+
+    @property
+    def key(self) -> tuple[str, str, str, str]:
+        """Artefact, entry, metric and scale, which name the row."""
+        return self.accepted.key
+
+    @property
+    def changed(self) -> bool:
+        """Whether the verdict is another one than was accepted."""
+        return self.accepted.verdict != self.fresh_verdict
+
+    @property
+    def excused(self) -> str:
+        """Why the row cannot be held to what was accepted here; empty where it can."""
+        if _TIMED.match(self.accepted.metric):
+            return "a speed belongs to its machine"
+        if self.fresh is not None and self.fresh_data != self.accepted.data:
+            return f"accepted on {self.accepted.data}, this run is on {self.fresh_data}"
+        return ""
+
+    def change(self, paper: str) -> Change:
+        """Return the changed verdict as CORRECTIONS.md would record it."""
+        was = Standing(self.accepted.verdict, self.accepted.mean, self.accepted.n)
+        now = Standing(self.fresh_verdict, self.fresh, self.seeds)
+        return Change(paper, ":".join(self.key[:3]), self.accepted.scale, was, now)
+
+
+def regress(accepted: Sequence[Accepted], comparison: Comparison) -> list[Regression]:
+    """Return each accepted number of the comparison's scale beside the fresh one."""
+    fresh = {row.published.key: row for row in comparison.rows}
+    found = []
+    for old in accepted:
+        if old.scale != comparison.scale:
+            continue
+        row = fresh.get(old.key[:3])
+        ours = row.ours if row else None
+        low, high = band(old, ours.n if ours else 1)
+        found.append(
+            Regression(
+                accepted=old,
+                fresh=ours.mean if ours else None,
+                seeds=ours.n if ours else 0,
+                low=low,
+                high=high,
+                inside=low <= ours.mean <= high if ours and old.sd is not None else None,
+                fresh_verdict=row.judgement.verdict if row else "not run",
+                fresh_data=row.data if row else "",
+            )
+        )
+    return found
+
+
+def band(old: Accepted, n: int) -> tuple[float, float]:
+    """Return where the mean of ``n`` fresh seeds falls 99 times in 100 if nothing moved (t prediction interval).
+
+    Never narrower than the digits that the file keeps; infinite where one accepted seed gives no spread.
+    """
+    if old.sd is None or old.n < 2:
+        return (-math.inf, math.inf)
+    half = float(student.ppf(0.5 + _LEVEL / 2, old.n - 1)) * old.sd * math.sqrt(1 / old.n + 1 / n)
+    half = max(half, _ROUNDING * abs(old.mean))
+    return (old.mean - half, old.mean + half)

@@ -1,0 +1,112 @@
+"""``accept`` and ``regress`` as typed: what moved is said and fails, and no verdict changes without its line."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from common.workflow.__main__ import main
+
+ROOT = Path(__file__).resolve().parents[2]
+GOLDEN = ROOT / "tests/golden"
+QUICK = ("--config", "scale=quick")
+PAPER = ("--config", "scale=paper")
+HEAD = "| date | paper | row | scale | was | is | why |\n| --- | --- | --- | --- | --- | --- | --- |\n"
+
+
+@pytest.fixture
+def house(tmp_path, monkeypatch):
+    """A checkout of one paper that does not exist, with its golden records, accepted at both scales."""
+    paper = tmp_path / "replications/golden"
+    paper.mkdir(parents=True)
+    for name in ("config.yaml", "published.csv", "claims.yaml"):
+        shutil.copy(GOLDEN / name, paper / name)
+    shutil.copytree(GOLDEN / "records", tmp_path / "results")
+    (tmp_path / "config").mkdir()
+    shutil.copy(ROOT / "config/default.yaml", tmp_path / "config/default.yaml")
+    (tmp_path / "CORRECTIONS.md").write_text(HEAD)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def accepted(house):
+    assert main(["accept", *QUICK]) == 0
+    assert main(["accept", *PAPER]) == 0
+    return house
+
+
+def move(house, cell, auc):
+    """Give the finished seeds of a cell at scale paper another AUC each: ``auc(seed)``."""
+    for path in sorted((house / "results/paper/golden" / cell).glob("seed=*.json")):
+        record = json.loads(path.read_text())
+        if record["metrics"]:
+            record["metrics"]["auc"] = auc(record["seed"])
+            path.write_text(json.dumps(record))
+
+
+def test_what_stands_as_accepted_passes(accepted, capsys):
+    assert main(["regress", *PAPER]) == 0
+    said = capsys.readouterr().out
+    assert "golden: 9 of 9 rows at paper stand as accepted" in said
+    assert said.endswith("regress: nothing moved at paper\n")
+
+
+def test_nothing_accepted_is_no_pass(house, capsys):
+    assert main(["regress", *PAPER]) == 1
+    assert "no number is accepted at scale paper" in capsys.readouterr().err
+
+
+def test_a_number_outside_its_band_fails(accepted, capsys):
+    move(accepted, "encoder/trained", lambda seed: 0.98 + 0.005 * seed)
+    assert main(["regress", *PAPER]) == 1
+    said = capsys.readouterr().out
+    assert "golden: table1:trained:auc:paper: 0.99 is outside [0.893959, 0.986041]" in said
+    assert "where 0.94 was accepted" in said
+    assert main(["regress", *QUICK]) == 0, "the other scale's records are as they were"
+
+
+def test_a_record_that_lacks_fails(accepted, capsys):
+    shutil.rmtree(accepted / "results/paper/golden/encoder/random")
+    assert main(["regress", *PAPER]) == 1
+    assert "table1:random:auc:paper: accepted, but no record of it is here" in capsys.readouterr().out
+
+
+def test_other_data_and_speeds_are_not_held(accepted, capsys):
+    path = accepted / "replications/golden/reproduced.csv"
+    text = path.read_text()
+    path.write_text(text.replace("digits-data (STAND-IN)", "digits-data (real)"))
+    move(accepted, "digits/conv", lambda seed: 0.5)
+    assert main(["regress", *PAPER]) == 0
+    assert (
+        "golden: 1 not held: accepted on digits-data (real), this run is on digits-data (STAND-IN)"
+        in capsys.readouterr().out
+    )
+
+
+def test_a_verdict_changes_only_with_its_line(accepted, capsys):
+    path = accepted / "replications/golden/reproduced.csv"
+    before = path.read_text()
+    move(accepted, "encoder/weight100", lambda seed: 0.775 + 0.002 * seed)  # inside the wide band of this row
+    assert main(["regress", *PAPER]) == 1
+    assert "table1:weight100:auc:paper: underpowered was accepted, now reproduced" in capsys.readouterr().out
+
+    assert main(["accept", *PAPER]) == 1
+    said = capsys.readouterr()
+    assert said.err.count("\n") == 1
+    assert "say why in CORRECTIONS.md" in said.err
+    assert path.read_text() == before, "a refused change leaves the file alone"
+
+    lines = [line for line in said.out.splitlines() if line.startswith("| 20")]
+    assert lines
+    (accepted / "CORRECTIONS.md").write_text(HEAD + "".join(f"{line}\n" for line in lines))
+    assert main(["accept", *PAPER]) == 1
+    assert "why: is empty" in capsys.readouterr().err
+
+    told = [line.removesuffix("|  |") + "| the seeds were read from the wrong file |" for line in lines]
+    (accepted / "CORRECTIONS.md").write_text(HEAD + "".join(f"{line}\n" for line in told))
+    assert main(["regress", *PAPER]) == 0, "the line is there: the change is known"
+    assert main(["accept", *PAPER]) == 0
+    assert path.read_text() != before
+    assert main(["regress", *PAPER]) == 0
