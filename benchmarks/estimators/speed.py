@@ -92,7 +92,7 @@ def _stack(batch: int, members: int) -> dict[str, object]:
     from torch.utils.data import DataLoader, TensorDataset
 
     from common.estimators.critic_fit import CriticFit
-    from common.losses.variational import remine
+    from common.losses.climb import RemineObjective
     from common.models.stacked import StackedJointCritic
 
     rows = 12 * batch
@@ -100,8 +100,8 @@ def _stack(batch: int, members: int) -> dict[str, object]:
     generators = [torch.Generator().manual_seed(k) for k in range(members)]
     critic = StackedJointCritic(20, 3, (100, 100), generators)
     data = x.expand(members, -1, -1), z.expand(members, -1, -1)
-    autocast = torch.bfloat16 if batch >= 1000 else None
-    fit = CriticFit(*data, critic, remine, batch=batch, lr=1e-4, generators=generators, autocast=autocast)
+    autocast = torch.bfloat16
+    fit = CriticFit(*data, critic, RemineObjective(), batch=batch, lr=1e-4, generators=generators, autocast=autocast)
     passes = 1 if batch > 1000 else 10
 
     def ours() -> None:

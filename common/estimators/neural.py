@@ -15,8 +15,8 @@ import torch
 from torch import Tensor, nn
 
 from common.estimators.base import ArrayLike, Estimator
-from common.estimators.critic_fit import take_rows
 from common.estimators.optimiser import FlatAdam, cosine_rate, make_generator
+from common.estimators.pairs import take_rows
 from common.estimators.transforms import rank_gaussian, standardise
 from common.models.critics import make_critic
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits
 
-from common.estimators.critic_fit import take_rows
+from common.estimators.pairs import take_rows
 from common.models.stacked import StackedMLP
 from common.training.progress import Progress
 

@@ -1,21 +1,25 @@
-"""The forward and backward pass of a stacked ReLU critic on short batches, written out: no graph, no copies.
+"""The forward and backward pass of a stacked ReLU critic written out: no graph, no copies, every buffer kept.
 
-A critic's step at a batch of a hundred is short enough for autograd's own work (graph, temporaries, accumulation) to
-cost as much as the arithmetic. Here every product writes into a buffer that is kept from step to step. A test holds
-values and gradients to autograd's. On long batches the products are all that counts, and autograd is as fast.
+A critic's step is short enough for autograd's own work (graph, temporaries, accumulation) to cost as much as the
+arithmetic. Short batches run as one batched product for all members; long ones member by member, because a layer of
+one member fills a core's cache. A test holds values and gradients to autograd's.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 
-from common.models.stacked import LONG, StackedJointCritic
+from common.models.stacked import LONG, StackedJointCritic, StackedLinear
+
+_FEW_ROWS = 1024  # members x rows below which a product with one column is slower than multiplying and summing
 
 
-def can_write_out(critic: nn.Module, rows: int, device: torch.device) -> bool:
-    """Return whether :class:`Backprop` can stand for ``critic``: joint, ReLU, one linear output, short, on a CPU."""
-    if not isinstance(critic, StackedJointCritic) or device.type != "cpu" or rows >= LONG:
+def can_write_out(critic: nn.Module, device: torch.device) -> bool:
+    """Return whether :class:`Backprop` can stand for ``critic``: joint, ReLU, one linear output, on a CPU."""
+    if not isinstance(critic, StackedJointCritic) or device.type != "cpu":
         return False
     return critic.network.activation is torch.relu  # a joint critic's last layer is linear with one output
 
@@ -23,55 +27,88 @@ def can_write_out(critic: nn.Module, rows: int, device: torch.device) -> bool:
 class Backprop:
     """Scores and parameter gradients of ``critic``; products run in ``dtype`` (``None`` = that of the weights).
 
-    :meth:`backward` writes into the parameters' ``.grad``, which must exist, for the last :meth:`forward`.
+    Inputs go into :meth:`inputs`. :meth:`backward` writes into the parameters' ``.grad``, which must exist, for the
+    last :meth:`forward`.
     """
 
     def __init__(self, critic: StackedJointCritic, dtype: torch.dtype | None = None) -> None:
-        self.layers = list(critic.network.layers)
+        self.layers: list[StackedLinear] = list(critic.network.layers)
+        self.members = len(self.layers[0].weight)
         self.dtype = dtype or self.layers[0].weight.dtype
-        self._shape: tuple[int, ...] = ()
+        self._rows, self._slabs = 0, list[_Slab]()
+
+    def inputs(self, rows: int) -> Tensor:
+        """Return the buffer ``(members, rows, features)`` to be filled with x and y side by side."""
+        if rows != self._rows:
+            self._rows = rows
+            self._inputs = torch.empty(self.members, rows, self.layers[0].weight.shape[1], dtype=self.dtype)
+            size = 1 if rows >= LONG else self.members
+            starts = range(0, self.members, size)
+            self._slabs = [_Slab(self.layers, self._inputs, slice(k, k + size)) for k in starts]
+        return self._inputs
 
     @torch.no_grad()
-    def forward(self, x: Tensor, y: Tensor) -> Tensor:
-        """Return scores ``(members, rows)`` in fp32 of ``x (members, rows, d_x)`` and ``y``, keeping activations."""
-        shape = (*x.shape, y.shape[-1])
-        if self._shape != shape:
-            self._shape = shape
-            self._make_room(x.shape[0], x.shape[1], x.shape[-1] + y.shape[-1])
-        self._weights = [layer.weight.to(self.dtype) for layer in self.layers]
-        self._inputs[..., : x.shape[-1]].copy_(x)
-        self._inputs[..., x.shape[-1] :].copy_(y)
-        hidden = self._inputs
-        for layer, weight, out in zip(self.layers, self._weights, self._hidden, strict=False):
-            torch.baddbmm(layer.bias.to(self.dtype), hidden, weight, out=out)
-            hidden = out.clamp_(min=0)
-        # A matrix product with a single column is five times slower than this.
-        scores = torch.mul(hidden, self._weights[-1].mT, out=self._slopes[-1]).sum(-1)
-        return scores.float() + self.layers[-1].bias.squeeze(-1)
+    def forward(self) -> Tensor:
+        """Return scores ``(members, rows)`` in fp32 of what lies in the inputs, keeping activations."""
+        weights = [layer.weight.to(self.dtype) for layer in self.layers]
+        biases = [layer.bias.to(self.dtype) for layer in self.layers[:-1]]
+        scores = [slab.forward(weights, biases) for slab in self._slabs]
+        return (scores[0] if len(scores) == 1 else torch.cat(scores)) + self.layers[-1].bias.squeeze(-1)
 
     @torch.no_grad()
     def backward(self, slopes: Tensor) -> None:
         """Write the parameters' gradients for ``slopes (members, rows)``, the derivative of a loss by the scores."""
-        last, own = self.layers[-1], self._slopes[-1]
-        torch.sum(slopes[..., None], 1, keepdim=True, out=last.bias.grad)
+        torch.sum(slopes[..., None], 1, keepdim=True, out=self.layers[-1].bias.grad)
         column = slopes.to(self.dtype)[..., None]
-        torch.mul(self._hidden[-1], column, out=own)
-        last.weight.grad.copy_(own.sum(1)[..., None])
-        torch.mul(column, self._weights[-1].mT, out=own)
-        for index in range(len(self._hidden) - 1, -1, -1):
-            layer, own = self.layers[index], self._slopes[index]
-            torch.ops.aten.threshold_backward(own, self._hidden[index], 0, grad_input=own)
-            below = self._hidden[index - 1] if index else self._inputs
-            if self.dtype == layer.weight.dtype:
-                torch.bmm(below.mT, own, out=layer.weight.grad)
-            else:
-                layer.weight.grad.copy_(torch.bmm(below.mT, own))
-            torch.sum(own, 1, keepdim=True, dtype=layer.bias.dtype, out=layer.bias.grad)
-            if index:
-                torch.bmm(own, self._weights[index].mT, out=self._slopes[index - 1])
+        for slab in self._slabs:
+            slab.backward(column)
 
-    def _make_room(self, members: int, rows: int, features: int) -> None:
-        widths = [layer.weight.shape[-1] for layer in self.layers[:-1]]
-        self._inputs = torch.empty(members, rows, features, dtype=self.dtype)
-        self._hidden = [torch.empty(members, rows, width, dtype=self.dtype) for width in widths]
-        self._slopes = [torch.empty_like(hidden) for hidden in self._hidden]
+
+class _Slab:
+    """Some members of the stack, run together: views of their weights' gradients, and buffers."""
+
+    def __init__(self, layers: Sequence[StackedLinear], inputs: Tensor, own: slice) -> None:
+        self.own, self.inputs = own, inputs[own]
+        members, rows, _ = self.inputs.shape
+        self.grads = [(layer.weight.grad[own], layer.bias.grad[own]) for layer in layers]
+        widths = [layer.weight.shape[-1] for layer in layers[:-1]]
+        self.hidden = [inputs.new_empty(members, rows, width) for width in widths]
+        self.slopes = [torch.empty_like(hidden) for hidden in self.hidden]
+        # The last layer has one column. Measured: bf16 products are faster with it from about a thousand rows on,
+        # fp32 products of a batch of members are five times slower.
+        low = inputs.dtype != torch.float32
+        self.by_product = members * rows >= _FEW_ROWS if low else members == 1
+
+    def forward(self, weights: Sequence[Tensor], biases: Sequence[Tensor]) -> Tensor:
+        """Return scores without the last bias, ``(members, rows)`` in fp32."""
+        self.weights = [weight[self.own] for weight in weights]
+        below = self.inputs
+        for weight, bias, out in zip(self.weights, biases, self.hidden, strict=False):
+            torch.baddbmm(bias[self.own], below, weight, out=out)
+            below = out.clamp_(min=0)
+        if self.by_product:
+            return torch.bmm(below, self.weights[-1]).squeeze(-1).float()
+        return torch.mul(below, self.weights[-1].mT, out=self.slopes[-1]).sum(-1).float()
+
+    def backward(self, column: Tensor) -> None:
+        """Write the gradients for the slopes ``column (all members, rows, 1)`` of the scores."""
+        column, last, hidden = column[self.own], self.weights[-1], self.hidden[-1]
+        slopes = self.slopes[-1]
+        if self.by_product:
+            self.grads[-1][0].copy_(torch.bmm(column.mT, hidden).mT)
+            torch.bmm(column, last.mT, out=slopes)
+        else:
+            torch.mul(hidden, column, out=slopes)
+            self.grads[-1][0].copy_(slopes.sum(1)[..., None])
+            torch.mul(column, last.mT, out=slopes)
+        for index in range(len(self.hidden) - 1, -1, -1):
+            slopes, (weight_grad, bias_grad) = self.slopes[index], self.grads[index]
+            torch.ops.aten.threshold_backward(slopes, self.hidden[index], 0, grad_input=slopes)
+            below = self.hidden[index - 1] if index else self.inputs
+            if slopes.dtype == weight_grad.dtype:
+                torch.bmm(below.mT, slopes, out=weight_grad)
+            else:
+                weight_grad.copy_(torch.bmm(below.mT, slopes))
+            torch.sum(slopes, 1, keepdim=True, dtype=bias_grad.dtype, out=bias_grad)
+            if index:
+                torch.bmm(slopes, self.weights[index].mT, out=self.slopes[index - 1])

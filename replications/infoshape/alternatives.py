@@ -18,10 +18,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from common.estimators.critic_fit import take_rows
 from common.estimators.interpolated import Interpolated
 from common.estimators.neural import Climb, NeuralEstimator
 from common.estimators.optimiser import FlatAdam
+from common.estimators.pairs import take_rows
 from common.estimators.remine import ReMINE
 from common.estimators.smile import SMILE
 from common.evaluation.probes import ProbeSettings, fit_binary_probes, judge_binary

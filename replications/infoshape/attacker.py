@@ -16,8 +16,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from common.estimators.critic_fit import take_rows
 from common.estimators.optimiser import FlatAdam, cosine_rate
+from common.estimators.pairs import take_rows
 from common.models.stacked import StackedMLP
 from common.results import Origin
 from common.training.machine import prepare

@@ -13,7 +13,8 @@ import torch
 from torch import Tensor
 
 from common.estimators.critic_fit import CriticFit, Objective
-from common.losses.variational import donsker_varadhan, mine, remine
+from common.losses.climb import RemineObjective
+from common.losses.variational import donsker_varadhan
 from common.models.stacked import StackedJointCritic, StackedMLP
 
 Generators = Sequence[torch.Generator]
@@ -29,7 +30,7 @@ def statistics_network(d_x: int, d_z: int, generators: Generators) -> StackedJoi
     return StackedJointCritic(d_x, d_z, [100, 100], generators, activation="relu")
 
 
-class ReMINE:
+class ReMINE(RemineObjective):
     """Algorithm 2's objective, eq. (3.4) with d(a, C) = weight (a - C)^2; C = 0 and weight 0.1 in section 3.4.3.
 
     With ``ema`` the log partition's gradient has MINE's moving average (eq. (3.3), rate 0.01) as denominator, and
@@ -37,24 +38,7 @@ class ReMINE:
     """
 
     def __init__(self, weight: float = 0.1, target: float = 0.0, ema: bool = False) -> None:
-        self.weight, self.target, self.ema = weight, target, ema
-        self.log_average: Tensor | None = None
-
-    def __call__(self, joint: Tensor, marginal: Tensor) -> Tensor:
-        """Return V(theta) per member."""
-        if not self.ema:
-            return remine(joint, marginal, self.weight, self.target)
-        bound, self.log_average = mine(joint, marginal, self.log_average, rate=0.01)
-        log_partition = joint.mean(-1) - bound
-        return bound - self.weight * (log_partition - self.target).square()
-
-    def state_dict(self) -> dict[str, Tensor]:
-        """Return the moving average, where there is one."""
-        return {} if self.log_average is None else {"log_average": self.log_average}
-
-    def load_state_dict(self, state: dict[str, Tensor]) -> None:
-        """Take up the moving average."""
-        self.log_average = state.get("log_average")
+        super().__init__(weight, target, rate=0.01 if ema else 1.0)
 
 
 def lagrangian(

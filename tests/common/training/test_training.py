@@ -4,7 +4,8 @@ import itertools
 import pytest
 import torch
 
-from common.estimators.critic_fit import CriticFit, PairSampler, micro_average, take_rows
+from common.estimators.critic_fit import CriticFit, micro_average
+from common.estimators.pairs import PairSampler, take_rows
 from common.losses.variational import donsker_varadhan, remine
 from common.models.stacked import StackedJointCritic
 from common.training.checkpoint import Checkpoint, load_tensors, save_tensors
