@@ -106,13 +106,14 @@ def _resnet() -> Iterator[None]:
 
 def _perceptron(case: str) -> Iterator[None]:
     from common.models.stacked_norm import stacked_network
-    from common.training.machine import prepare
+    from common.training.arrange import prepare_for_convolutions
 
     norm = "batch" if case.endswith("norm") else None
     net = stacked_network(WIDTHS[case], [generator(s, "init") for s in range(SEEDS)], norm=norm)
     x, y = _table(case)
     source = Batches({"x": x, "y": y}, 100, [generator(s, "order") for s in range(SEEDS)])
-    return _train(net, source, prepare("cpu"), SEEDS)
+    machine = prepare_for_convolutions("cpu", kernel=1)  # as which a matrix product counts
+    return _train(net, source, machine, SEEDS)
 
 
 def _train(net: nn.Module, source: Batches, machine: object, members: int = 1) -> Iterator[None]:

@@ -126,7 +126,9 @@ def load_rows(job: Job, seeds: list[int]) -> tuple[Rows, Rows, Origin, tuple[str
         train, test = (_take(table, rows) for rows in (chosen[:cut], chosen[cut:]))
         pairs.append(standardised(train, test, p["own_statistics"]))
     parts = [_stack([pair[k] for pair in pairs]) for k in (0, 1)]
-    return parts[0], parts[1], source.origin, table.names
+    fewer = min(total, wanted) < p["published_rows"] <= len(source.frame)  # rows with gaps are no subset's mark
+    origin = source.origin.model_copy(update={"subset": source.origin.subset or fewer})
+    return parts[0], parts[1], origin, table.names
 
 
 def _take(table: Table, rows: NDArray) -> Table:

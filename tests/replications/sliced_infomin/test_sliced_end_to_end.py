@@ -15,6 +15,7 @@ from common.workflow.config import load_paper, load_yaml
 from common.workflow.job import Job, read_config
 from common.workflow.resolve import resolve
 from replications.sliced_infomin import adaptation, demo, disentangle, fairness, figures, power, tables, timing
+from replications.sliced_infomin.fair_tables import load_rows
 from replications.sliced_infomin.pictures import Attributed, Domains, Labelled
 
 FAIR = "epochs=3 snapshot_from=1 train_rows=400 test_rows=150 epoch_rows=200 batch=80 judge_steps=20 slices=5"
@@ -230,3 +231,12 @@ def test_the_protocol_is_the_sheets(root):
     assert paper.experiments["dsprites"].params["slices"] == 250
     assert paper.experiments["adult"].params["leaky"]
     assert not paper.experiments["adult_clean"].params["leaky"]
+
+
+@pytest.mark.parametrize(("published", "subset"), [(550, False), (551, True), (10**9, False)])
+def test_a_run_on_fewer_rows_than_published_of_a_file_that_has_them_is_one_on_a_subset(
+    plan, results, published, subset
+):
+    job = job_of(plan, results, "adult/none")  # 400 + 150 rows
+    job.config.params["published_rows"] = published
+    assert load_rows(job, [0])[2].subset is subset
