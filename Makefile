@@ -7,7 +7,7 @@ ARGS ?=
 export PATH := $(BIN):$(PATH)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: setup reproduce test lint bench bench-estimators bench-training clean
+.PHONY: setup setup-slurm reproduce test test-slurm lint bench bench-estimators bench-training clean
 
 setup: $(VENV)/.ready
 
@@ -24,6 +24,21 @@ reproduce: setup
 # Two workers with one thread each: torch's own threads would fight over the same two cores.
 test: setup
 	OMP_NUM_THREADS=1 python -m pytest -n 2 --dist worksteal --cov=common --cov-report=term:skip-covered $(ARGS)
+
+# The same environment, with Snakemake's way to Slurm laid over it.
+setup-slurm: .venv-slurm/.ready
+
+.venv-slurm/.ready: $(VENV)/.ready requirements-slurm.txt
+	$(BIN)/python -m venv .venv-slurm
+	$(BIN)/python -c "import sysconfig; print(sysconfig.get_path('purelib'))" \
+		> $$(.venv-slurm/bin/python -c "import sysconfig; print(sysconfig.get_path('purelib'))")/base.pth
+	.venv-slurm/bin/python -m pip install --quiet --no-deps --ignore-installed -r requirements-slurm.txt
+	@touch $@
+
+# The DAG through a real Slurm of one node, which the test starts and ends. As root it may install Debian's packages.
+test-slurm: setup-slurm
+	@tests/slurm/packages
+	OMP_NUM_THREADS=1 .venv-slurm/bin/python -m pytest -rs tests/slurm $(ARGS)
 
 lint: setup
 	ruff check .
@@ -49,4 +64,4 @@ bench-training: setup
 	@touch $@
 
 clean:
-	rm -rf $(VENV) .venv-bench results figures/quick figures/reduced figures/paper data/generated logs .snakemake
+	rm -rf $(VENV) .venv-bench .venv-slurm results figures/quick figures/reduced figures/paper data/generated logs .snakemake

@@ -5,6 +5,10 @@ Plain data, no Snakemake: the rules stay readable and this stays testable.
 
 from __future__ import annotations
 
+import contextlib
+import io
+import json
+import os
 import shlex
 import sys
 from dataclasses import dataclass
@@ -15,6 +19,8 @@ from common.workflow.config import ConfigError, suggest
 from common.workflow.resolve import Plan, default_settings, resolve
 
 PYTHON = shlex.quote(sys.executable)
+# What a cluster's node is told of the plan it works for: on the node, `auto` could mean another device and scale.
+CARRIED = "EXPUNGE_RESOLVED"
 # The report's template, style and script: not Python, so the fingerprint does not see them.
 REPORT_FILES = sorted(
     f"common/workflow/report/{path.name}"
@@ -82,7 +88,7 @@ class PaperDag:
             records=self.plan.records(self.name, cell),
             weights=self._weights(cell),
             module=block.module,
-            file=self.plan.write_job(self.name, cell),
+            file=self._configuration(cell),
             code=job.code,
             settings=job.identity,
             threads=block.threads,
@@ -162,6 +168,13 @@ class PaperDag:
         """Fingerprint of the code that judges."""
         return self.plan.code("common.evaluation.tables")
 
+    def _configuration(self, cell: str) -> str:
+        """Write a cell's resolved configuration and return its path; a disk that will not have it ends the run."""
+        try:
+            return self.plan.write_job(self.name, cell)
+        except OSError as error:
+            sys.exit(f"expunge: {error}")
+
     def _valued(self) -> list[str]:
         cells = {f"{s.experiment}/{s.variant}" for a in self.config.artefacts.values() for s in a.values.values()}
         return [path for cell in cells for path in self.plan.records(self.name, cell)]
@@ -187,21 +200,28 @@ def targets(plan: Plan) -> list[str]:
 
 @dataclass(frozen=True)
 class Asked:
-    """What was typed: the targets, and whether jobs will run here (not a dry run, not a question to Snakemake)."""
+    """What was typed: the targets, whether jobs will run (no dry run, no question to Snakemake), and where.
+
+    ``elsewhere``: a cluster's nodes run them. ``node``: nothing was typed, this is Snakemake at work on such a node.
+    """
 
     targets: frozenset[str]
     runs: bool
+    elsewhere: bool = False
+    node: bool = False
 
 
 def asked(argv: list[str] | None = None) -> Asked:
     """Return what Snakemake's command line asks for, which it tells a Snakefile only after reading it."""
-    from snakemake.cli import get_argument_parser
+    from snakemake.cli import parse_args
 
     if argv is None and Path(sys.argv[0]).name != "snakemake":
-        return Asked(frozenset(), runs=False)  # a plugin's worker: nothing was typed
-    options, _ = get_argument_parser().parse_known_args(argv)
+        return Asked(frozenset(), runs=False, node=True)
+    with contextlib.redirect_stderr(io.StringIO()):  # it names the profile, as it did when it started
+        _, options = parse_args(argv)
+    elsewhere = options.executor not in (None, "local", "dryrun", "touch")
     asks = options.dryrun or options.lint or options.unlock or options.dag or options.rulegraph or options.summary
-    return Asked(frozenset(options.targets or ()), runs=not asks)
+    return Asked(frozenset(options.targets or ()), not asks, elsewhere)
 
 
 def start(root: Path, given: dict) -> Plan:
@@ -210,8 +230,9 @@ def start(root: Path, given: dict) -> Plan:
     ``given`` is Snakemake's config.
     """
     typed = asked()
+    carried = json.loads(os.environ.get(CARRIED, "{}")) if typed.node else {}
     try:
-        plan = resolve(root, {**default_settings(root), **given})
+        plan = resolve(root, {**default_settings(root), **given, **carried}, elsewhere=typed.elsewhere)
         valid = targets(plan)
         for name in sorted(typed.targets):
             if name not in valid and not name.startswith(("results/", "figures/")):
@@ -219,8 +240,12 @@ def start(root: Path, given: dict) -> Plan:
     except ConfigError as error:
         sys.exit(f"expunge: {error}")
     print(plan.headline(), file=sys.stderr, flush=True)
+    if typed.elsewhere:
+        os.environ[CARRIED] = json.dumps({"scale": plan.scale, "device": plan.device})
     if typed.runs:
-        locks.release_stale(Path.cwd())
-        if not locks.held(Path.cwd()):
+        try:
+            locks.release_stale(Path.cwd())
             locks.note_run(Path.cwd())
+        except OSError as error:
+            sys.exit(f"expunge: {error}")
     return plan

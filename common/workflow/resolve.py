@@ -113,12 +113,15 @@ class Plan:
         )
 
 
-def resolve(root: Path, given: dict[str, Any]) -> Plan:
-    """Resolve a run from the settings given (``config/default.yaml`` under what the user said)."""
+def resolve(root: Path, given: dict[str, Any], *, elsewhere: bool = False) -> Plan:
+    """Resolve a run from the settings given (``config/default.yaml`` under what the user said).
+
+    ``elsewhere``: a cluster's nodes run the jobs, and what they have is not for this machine to say.
+    """
     root = Path(root)
     settings = run_config(given)
     device = settings.device if settings.device != "auto" else ("cuda" if cuda_found() else "cpu")
-    if device == "cuda" and not cuda_found():
+    if device == "cuda" and not elsewhere and not cuda_found():
         raise ConfigError("config: device: 'cuda', but no CUDA device is found; valid here: auto, cpu")
     scale = settings.scale if settings.scale != "auto" else ("paper" if device == "cuda" else "quick")
     papers = {name: load_paper(root, name) for name in select_papers(root, settings.papers)}

@@ -126,6 +126,8 @@ def test_killed_at_three_moments_by_snakemake_and_by_job(quiet, tmp_path):
 
 
 def test_the_lock_of_a_living_run_is_respected(quiet):
+    import socket
+
     from common.workflow import locks
 
     lock = quiet / ".snakemake/locks/0.output.lock"
@@ -134,10 +136,20 @@ def test_the_lock_of_a_living_run_is_respected(quiet):
     try:
         locks.note_run(quiet)  # this very process is the run
         assert not locks.release_stale(quiet)
+        note = quiet / f".snakemake/expunge-runs/{os.getpid()}.json"
+        other = note.with_name("1.json")
+        own = {"host": socket.gethostname(), "pid": os.getpid(), "started": 1.0}  # same number, another process
+        other.write_text(json.dumps(own))
+        assert not locks.release_stale(quiet), "one of the two lives"
         assert lock.exists()
-        note = quiet / ".snakemake/expunge-run.json"
-        note.write_text(json.dumps({"pid": os.getpid(), "started": 1.0}))  # same number, another process
-        assert locks.release_stale(quiet)
-        assert not lock.exists()
+        assert not other.exists(), "the dead one's note goes"
+        note.write_text(json.dumps(own | {"host": "elsewhere"}))
+        assert not locks.release_stale(quiet), "who lives elsewhere is not judged"
+        for broken in ("{", "[1]", json.dumps(own)):
+            lock.write_text("x")
+            note.write_text(broken)
+            assert locks.release_stale(quiet)
+            assert not lock.exists()
+            assert not note.exists()
     finally:
         lock.unlink(missing_ok=True)

@@ -1,0 +1,73 @@
+"""A plan for a cluster: GPU and memory from the plan, the node told what was resolved, the pins in step."""
+
+import json
+import re
+import sys
+
+import pytest
+import yaml
+
+from common.workflow import dag
+from common.workflow.config import ConfigError
+from common.workflow.dag import CARRIED, Asked, PaperDag, start
+from common.workflow.resolve import cuda_found, default_settings, resolve
+
+GIVEN = {"scale": "quick", "papers": "infoshape", "device": "cuda"}
+
+
+def test_cuda_may_be_planned_for_elsewhere(root):
+    settings = {**default_settings(root), **GIVEN}
+    trainings = PaperDag(resolve(root, settings, elsewhere=True), "infoshape").trainings()
+    assert {job.gpu for job in trainings} == {1}
+    assert all(job.memory_mb > 0 and job.threads > 0 for job in trainings)
+    if not cuda_found():
+        with pytest.raises(ConfigError, match="no CUDA device is found"):
+            resolve(root, settings)
+
+
+def test_a_node_works_by_the_plan_that_it_was_sent_for(root, monkeypatch, capsys):
+    """On a login node ``auto`` meant the CPU; a node with a GPU must not take it for another scale and device."""
+    monkeypatch.setenv(CARRIED, "{}")  # so that it is put back
+    monkeypatch.setattr(dag, "asked", lambda: Asked(frozenset(), runs=False, elsewhere=True))
+    start(root, {"papers": "infoshape", "device": "cpu"})
+    carried = json.loads(dag.os.environ[CARRIED])
+    assert carried == {"scale": "quick", "device": "cpu"}
+    monkeypatch.setattr(dag, "asked", lambda: Asked(frozenset(), runs=False, node=True))
+    monkeypatch.setattr("common.workflow.resolve.cuda_found", lambda: True)
+    plan = start(root, {"papers": "infoshape"})
+    assert (plan.scale, plan.device) == ("quick", "cpu")
+    monkeypatch.setattr(dag, "asked", lambda: Asked(frozenset(), runs=False))
+    assert start(root, {"papers": "infoshape"}).device == "cuda", "what was carried is for nodes alone"
+
+
+def test_a_worker_is_told_from_a_user(monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["/env/lib/snakemake/__main__.py", "--mode", "remote"])
+    assert dag.asked() == Asked(frozenset(), runs=False, node=True)
+
+
+@pytest.mark.parametrize(
+    ("typed", "found"),
+    [
+        (["--cores", "1", "all"], Asked(frozenset({"all"}), runs=True)),
+        (["-n", "--workflow-profile", "none"], Asked(frozenset(), runs=False)),
+        (["--executor", "local", "--cores", "1"], Asked(frozenset(), runs=True)),
+    ],
+)
+def test_what_was_typed(root, monkeypatch, typed, found):
+    monkeypatch.chdir(root)
+    assert dag.asked(typed) == found
+
+
+def test_pins_of_slurm_s_environment(root):
+    lines = [line for line in (root / "requirements-slurm.txt").read_text().splitlines() if not line.startswith("#")]
+    assert all(re.fullmatch(r"[A-Za-z0-9._-]+==[0-9.]+", line) for line in lines)
+    (snakemake,) = [line for line in lines if line.startswith("snakemake==")]
+    assert snakemake in (root / "requirements.txt").read_text().splitlines()
+
+
+def test_the_slurm_profile_keeps_the_rules_of_the_default_one(root):
+    """Snakemake takes one profile or the other: what must hold for every run stands in both."""
+    default, slurm = (yaml.safe_load((root / f"profiles/{p}/config.yaml").read_text()) for p in ("default", "slurm"))
+    del default["resources"]  # one GPU: Slurm's queue counts its own
+    assert {key: slurm[key] for key in default} == default
+    assert slurm["executor"] == "slurm"
