@@ -14,7 +14,8 @@ from typing import IO
 
 from common.data.errors import DataError
 
-_BROKEN = (zipfile.BadZipFile, tarfile.TarError, zlib.error, EOFError, OSError, NotImplementedError)
+# RuntimeError: a member is encrypted, or packed in a way that is not known here
+_BROKEN = (zipfile.BadZipFile, tarfile.TarError, zlib.error, EOFError, OSError, RuntimeError)
 
 
 @contextlib.contextmanager
@@ -74,6 +75,8 @@ def check_member_name(path: Path, name: str) -> None:
 def _explained(path: Path) -> Iterator[None]:
     try:
         yield
+    except DataError:
+        raise
     except FileNotFoundError:
         raise DataError(f"{path}: no such file; see data/README.md for where to put it") from None
     except _BROKEN as problem:

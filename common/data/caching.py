@@ -34,8 +34,12 @@ class Sink:
         np.save(self.folder / f"{name}.npy", np.ascontiguousarray(array), allow_pickle=False)
 
     def create(self, name: str, shape: tuple[int, ...], dtype: DTypeLike) -> NDArray:
-        """Return a writable memory map for an array too large to hold."""
-        return np.lib.format.open_memmap(self.folder / f"{name}.npy", mode="w+", dtype=dtype, shape=shape)
+        """Return a writable memory map for an array too large to hold; its room on the disk is taken at once."""
+        path = self.folder / f"{name}.npy"
+        array = np.lib.format.open_memmap(path, mode="w+", dtype=dtype, shape=shape)
+        with path.open("r+b") as file:  # a map over a hole of a full disk would be killed at its first write
+            os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
+        return array
 
 
 class Cached:

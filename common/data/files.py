@@ -42,7 +42,12 @@ def locked(root: Path, name: str) -> Iterator[None]:
     """
     folder = generated_folder(root) / "locks"
     make_folder(folder)
-    with (folder / f"{name}.lock").open("w") as handle:
+    path = folder / f"{name}.lock"
+    try:
+        handle = path.open("w")
+    except OSError as problem:
+        raise DataError(f"{path} cannot be written ({problem.strerror}): make room or make it writable") from problem
+    with handle:
         fcntl.flock(handle, fcntl.LOCK_EX)
         yield
 
@@ -69,7 +74,8 @@ class Checksums:
         known = self._known()
         if key not in known:
             known = self._known() | {key: self.read(path)}
-            write_atomically(self._path, json.dumps(known, indent=0, sort_keys=True).encode())
+            with contextlib.suppress(OSError):  # where the notebook cannot be kept, the file is read again next time
+                write_atomically(self._path, json.dumps(known, indent=0, sort_keys=True).encode())
         return known[key]
 
     @staticmethod

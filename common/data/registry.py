@@ -4,10 +4,10 @@ from functools import cache
 from pathlib import Path, PurePosixPath
 from typing import Annotated, Literal
 
-import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from common.data.errors import DataError
+from common.results.plain_yaml import YamlError, parse_yaml
 
 
 def _stays_inside(path: str) -> str:
@@ -111,11 +111,11 @@ class Registry(_Strict):
 def read_registry(path: Path) -> Registry:
     """Read and validate a registry file; the error says which key is wrong."""
     try:
-        return Registry.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+        return Registry.model_validate(parse_yaml(path.read_bytes()))
     except OSError as problem:
         raise DataError(f"{path}: the registry cannot be read ({problem.strerror})") from problem
-    except yaml.YAMLError as problem:
-        raise DataError(f"{path}: not valid YAML: {' '.join(str(problem).split())}") from problem
+    except YamlError as problem:
+        raise DataError(f"{path}: not valid YAML: {problem}") from problem
     except ValidationError as problem:
         first = problem.errors()[0]
         where = ".".join(map(str, first["loc"])) or "the whole file"

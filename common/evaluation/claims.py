@@ -12,18 +12,19 @@ Where the numbers exist they are shown even if they are not judged.
 
 from __future__ import annotations
 
+import reprlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
 import numpy as np
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from common.evaluation import AgreementError
 from common.evaluation.cells import describe_data, vector_of
 from common.evaluation.predicate import FUNCTIONS, Predicate, PredicateError, UndefinedError
+from common.results.plain_yaml import YamlError, parse_yaml
 from common.results.schema import Record, Scale
 
 SCALE_ORDER = ("quick", "reduced", "paper")
@@ -101,11 +102,11 @@ def read_claims(path: Path) -> list[Claim]:
     """Read a paper's claims in the order of the file; raises :class:`ClaimError`."""
     path = Path(path)
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        content = parse_yaml(path.read_bytes())
     except FileNotFoundError:
         raise ClaimError(f"{path}: no such file; an empty list [] says that there are no claims") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ClaimError(f"{path}: not readable as plain YAML: {' '.join(str(error).split())}") from None
+    except YamlError as error:
+        raise ClaimError(f"{path}: not readable as plain YAML: {error}") from None
     if not isinstance(content, list):
         raise ClaimError(f"{path}: holds {type(content).__name__}; write a list of claims, - id: …")
     claims: list[Claim] = []
@@ -161,5 +162,5 @@ def _first(error: ValidationError) -> str:
     place = ".".join(str(part) for part in first["loc"])
     if first["type"] == "extra_forbidden":
         return f"unknown key {place!r}; valid: {', '.join(Claim.model_fields)}"
-    given = "" if first["type"] in ("missing", "value_error") else f" (given: {first['input']!r})"
+    given = "" if first["type"] in ("missing", "value_error") else f" (given: {reprlib.repr(first['input'])})"
     return f"{place + ': ' if place else ''}{first['msg'].removeprefix('Value error, ')}{given}"

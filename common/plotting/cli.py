@@ -26,7 +26,7 @@ def draw(argv: Sequence[str] | None, paper: str, figures: Mapping[str, Maker], d
     try:
         records = read_many(options.records)
         save(figures[options.artefact](records, f"{options.artefact}  {options.title}".strip()), options.files)
-    except (RecordError, KeyError) as error:
+    except (RecordError, KeyError, OSError) as error:
         cause = f"the records hold no {error}" if isinstance(error, KeyError) else str(error)
         print(f"{paper} {options.artefact}: {cause}", file=sys.stderr)
         return 1

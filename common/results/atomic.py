@@ -18,21 +18,31 @@ def write_atomically(path: Path, content: str | bytes) -> None:
     """Write ``content`` so that a reader sees the old file or the new one, never half of either.
 
     The temporary name is unique (an orphaned job and its rerun may write the same record at one time) and names
-    its writer, so that what a killed writer left can be told from what a living one is busy with.
+    its writer, so that what a killed writer left can be told from what a living one is busy with. Where it cannot
+    be written (a full disk, a folder that is read-only) the :class:`OSError` names ``path`` and the cure.
     """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    sweep(path.parent, path.name)
     half = path.with_name(f".{path.name}~{_host()}~{os.getpid()}~{uuid.uuid4().hex[:8]}")
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        sweep(path.parent, path.name)
         with open(half, "xb") as stream:
             stream.write(content.encode("utf-8") if isinstance(content, str) else content)
             stream.flush()
             os.fsync(stream.fileno())
         os.replace(half, path)
+    except OSError as error:
+        _discard(half)
+        cure = "cannot be written: make room or make it writable"
+        raise OSError(error.errno, f"{error.strerror or error}; it {cure}", str(path)) from error
     except BaseException:
-        half.unlink(missing_ok=True)
+        _discard(half)
         raise
+
+
+def _discard(half: Path) -> None:
+    with contextlib.suppress(OSError):
+        half.unlink()
 
 
 def sweep(folder: Path, name: str = "") -> None:

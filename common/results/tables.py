@@ -31,9 +31,13 @@ def write_table(argv: Sequence[str] | None, paper: str, tables: Mapping[str, Mak
         cause = f"the records hold no {error}" if isinstance(error, KeyError) else str(error)
         print(f"{paper} {options.artefact}: {cause}", file=sys.stderr)
         return 1
-    for path in options.files:
-        text = frame.to_csv(index=False) if path.suffix == ".csv" else _markdown(frame, options, records)
-        write_atomically(path, text)
+    try:
+        for path in options.files:
+            text = frame.to_csv(index=False) if path.suffix == ".csv" else _markdown(frame, options, records)
+            write_atomically(path, text)
+    except OSError as error:
+        print(f"{paper} {options.artefact}: {error}", file=sys.stderr)
+        return 1
     return 0
 
 

@@ -7,10 +7,9 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-import yaml
-
 from common.evaluation import AgreementError
 from common.results import RecordError
+from common.results.plain_yaml import YamlError, parse_yaml
 from common.workflow import commands
 from common.workflow.config import ConfigError
 from common.workflow.regress import regress
@@ -49,7 +48,10 @@ def settings(options: argparse.Namespace, root: Path) -> dict:
         key, sign, value = pair.partition("=")
         if not sign:
             raise ConfigError(f"--config: {pair!r} is not key=value")
-        given[key] = value if key in ("set", "papers", "data_mirrors") else yaml.safe_load(value)
+        try:
+            given[key] = value if key in ("set", "papers", "data_mirrors") else parse_yaml(value)
+        except YamlError as error:
+            raise ConfigError(f"--config: {key}: {value!r} is not plain YAML: {error}") from None
     if options.papers:
         given["papers"] = ",".join(options.papers)
     return given

@@ -6,12 +6,13 @@ Every error is one line that names the culprit and lists what is valid. Neither 
 from __future__ import annotations
 
 import difflib
+import reprlib
 from pathlib import Path
 from typing import Any, Literal
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
+from common.results.plain_yaml import YamlError, parse_yaml
 from common.results.schema import Name, Scale
 
 SCALES: tuple[str, ...] = ("paper", "reduced", "quick")
@@ -55,7 +56,7 @@ class RunConfig(_Strict):
             broken = [key for key, sign, _ in pairs if not sign]
             if broken:
                 raise ValueError(f"{broken[0]!r} is not paper.experiment.key=value")
-            return {key.strip(): yaml.safe_load(text) for key, _, text in pairs}
+            return {key.strip(): parse_yaml(text) for key, _, text in pairs}
         return value
 
 
@@ -151,7 +152,7 @@ def _one_line(error: ValidationError, what: str, model: type[BaseModel]) -> str:
     place = ".".join(str(part) for part in first["loc"])
     if first["type"] == "extra_forbidden" and len(first["loc"]) == 1:
         return f"{what}: unknown key {place!r}; {suggest(place, sorted(model.model_fields))}"
-    given = "" if first["type"] == "missing" else f" (given: {first['input']!r})"
+    given = "" if first["type"] == "missing" else f" (given: {reprlib.repr(first['input'])})"
     return f"{what}: {place}: {first['msg']}{given}"
 
 
@@ -166,12 +167,11 @@ def run_config(given: dict[str, Any]) -> RunConfig:
 def load_yaml(path: Path) -> Any:
     """Read a YAML file with the safe loader; a tag or a slip in the syntax is one line with its place."""
     try:
-        return yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+        return parse_yaml(Path(path).read_bytes())
     except FileNotFoundError:
         raise ConfigError(f"{path}: no such file") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        text = " ".join(str(error).split())
-        raise ConfigError(f"{path}: not readable as plain YAML: {text}") from None
+    except YamlError as error:
+        raise ConfigError(f"{path}: not readable as plain YAML: {error}") from None
 
 
 def paper_names(root: Path) -> list[str]:

@@ -82,16 +82,26 @@ def rates(root: Path, device: str) -> Rates:
     import torch
 
     path = Path(root) / "results" / f"rates-{platform.node() or 'machine'}-{device}-{torch.__version__}.json"
-    if path.exists():
-        kept = json.loads(path.read_text(encoding="utf-8"))
-        if kept.keys() == {field.name for field in fields(Rates)}:
-            return Rates(**kept)
+    kept = _kept(path)
+    if kept is not None:
+        return kept
     small, large = _step_seconds(device, 64), _step_seconds(device, 4000)
     flop = (4000 - 64) * _FLOP_PER_ROW
     conv, spectral = (_convolution_rate(device, *shape) for shape in _CONVOLUTIONS)
     measured = Rates(flop / max(large - small, 1e-6), small, 3.0, conv, spectral)
     write_atomically(path, json.dumps(asdict(measured)))
     return measured
+
+
+def _kept(path: Path) -> Rates | None:
+    """Return the rates in a file, or None where it is not there, damaged, or of another version: measure again."""
+    try:
+        kept = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    names = {field.name for field in fields(Rates)}
+    fits = isinstance(kept, dict) and kept.keys() == names
+    return Rates(**kept) if fits and all(isinstance(rate, float) and rate > 0 for rate in kept.values()) else None
 
 
 # 23-100-100-1 critic, joint and marginal pair per row, forward and backward (3x): see the paper's sheet, compute.

@@ -123,7 +123,27 @@ def main(argv: Sequence[str] | None, run: Run, root: Path, description: str) -> 
     except (ConfigError, RecordError, DataError, OSError) as error:
         print(f"{config_name(options.config)}: {error}", file=sys.stderr)
         return 1
+    except (MemoryError, RuntimeError) as error:
+        if not _lacks_memory(error):
+            raise
+        print(
+            f"{config_name(options.config)}: not enough memory ({_first_line(error)}); give the job more, or run fewer "
+            "seeds at a time with --seeds",
+            file=sys.stderr,
+        )
+        return 1
     return 0
+
+
+def _lacks_memory(error: Exception) -> bool:
+    """Return whether an allocation failed: torch has no class of its own for that on a CPU."""
+    return isinstance(error, MemoryError) or any(
+        words in str(error) for words in ("can't allocate memory", "out of memory")
+    )
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]
 
 
 def config_name(path: Path) -> str:

@@ -1,7 +1,10 @@
 """dSprites as released: one .npz with 737,280 binary images and their factor indices (Matthey et al., 2017)."""
 
+import contextlib
 import io
 import zipfile
+from collections.abc import Iterator
+from pathlib import Path
 from typing import IO
 
 import numpy as np
@@ -26,7 +29,7 @@ def decode(found: Located, sink: Sink, framing: Framing) -> None:
     if framing != Framing():
         raise DataError("dsprites: kept eight pixels to a byte at 64x64; resize batches on the device")
     (path,) = found.files.values()
-    with open_zip(path) as archive:
+    with _explained(path), open_zip(path) as archive:
         classes = _array(archive, "latents_classes.npy")
         if not np.array_equal(classes, dsprites.factors_of(np.arange(len(classes)))):
             raise DataError(f"{path}: the factors are not in the published order")
@@ -40,6 +43,16 @@ def decode(found: Located, sink: Sink, framing: Framing) -> None:
                 content = handle.read((stop - start) * dsprites.SIDE**2)
                 pixels = np.frombuffer(content, np.uint8).reshape(-1, dsprites.SIDE, dsprites.SIDE)
                 packed[start:stop] = dsprites.pack(pixels)
+
+
+@contextlib.contextmanager
+def _explained(path: Path) -> Iterator[None]:
+    """Turn NumPy's refusals (pickled objects, a header that is none, too few bytes) into one line."""
+    try:
+        yield
+    except ValueError as problem:
+        said = " ".join(str(problem).split())
+        raise DataError(f"{path}: not the arrays expected ({said}); remove it and fetch it again") from problem
 
 
 def _array(archive: zipfile.ZipFile, member: str) -> NDArray:

@@ -1,0 +1,27 @@
+"""Plain YAML: text, numbers, lists and mappings. A tag, or anything else that asks for more, is one line of error."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import yaml
+
+
+class YamlError(ValueError):
+    """The text is not plain YAML: one line that says where and why."""
+
+
+def parse_yaml(content: str | bytes) -> Any:
+    """Return what ``content`` (UTF-8) holds; nothing in it is ever executed.
+
+    The safe loader refuses the tags that would build objects. Its own ones (``!!int``, ``!!timestamp``) on a text that
+    does not fit, an impossible date and lists too deep end in errors of many kinds, all of them the text's fault.
+    """
+    try:
+        return yaml.safe_load(content.decode("utf-8") if isinstance(content, bytes) else content)
+    except yaml.YAMLError as error:
+        raise YamlError(" ".join(str(error).split())) from None
+    except RecursionError:
+        raise YamlError("nested too deeply") from None
+    except (ValueError, KeyError, AttributeError, TypeError, OverflowError) as error:
+        raise YamlError(" ".join(f"{type(error).__name__}: {error}".split())) from None
