@@ -132,7 +132,10 @@ class Finder:
             return f"repair that mirror, or put a good copy into {self.raw_folder(name)}"
         tag = self.checksums.of(hit.path)["sha256"][:8]
         aside = hit.path.with_name(f"{hit.path.name}.bad-{tag}")
-        os.replace(hit.path, aside)
+        try:
+            os.replace(hit.path, aside)
+        except OSError as problem:
+            return f"it cannot be moved aside ({problem.strerror}): put a good copy in its place"
         return f"moved aside to {aside.name}; run again to fetch it anew, or put a good copy in its place"
 
     def _download(self, name: str, file: File) -> _Hit:
