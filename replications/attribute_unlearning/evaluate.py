@@ -1,0 +1,162 @@
+"""Attacks frozen networks: the paper's ResNet-18 on h, and fresh attackers on the middle and the pooled feature.
+
+``python -m replications.attribute_unlearning.evaluate results/quick/…/cifar10_attack/unlearn/config.json``
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import adaptive_avg_pool2d
+
+from common.evaluation.attackers import MLPSettings, attack
+from common.results import Origin
+from common.training.arrange import prepare_for_convolutions
+from common.training.batches import Batch
+from common.training.checkpoint import Checkpoint, load_tensors
+from common.training.in_turn import InTurn
+from common.training.progress import Progress
+from common.training.seeding import generator
+from common.training.trainer import series_of
+from common.workflow.job import Job, Outcome
+from common.workflow.job import main as run_job
+from replications.attribute_unlearning import area, attacker, method, networks
+from replications.attribute_unlearning.data import Pictures, read_pictures
+from replications.attribute_unlearning.training import read, steps_of
+
+ROOT = Path(__file__).resolve().parents[2]
+MIDDLE = 2  # h is averaged to 2x2 places for the attackers that are no convolutional networks
+
+
+class Attacks:
+    """One cell at work: every seed and depth in turn."""
+
+    def __init__(self, job: Job, seeds: list[int]) -> None:
+        self.job, self.own = job, job.config.params
+        (self.trained,) = job.config.needs
+        # sizes, roles and the split are those of the training, as its record says
+        self.p: dict[str, Any] = job.needed(self.trained, seeds[0]).params
+        self.machine = prepare_for_convolutions(job.config.device, job.config.precision)
+        self.pictures: Pictures = read_pictures(job, self.p)
+        self.turns = InTurn(Checkpoint(job.checkpoint_path(seeds), job.config.checkpoint_seconds))
+        cell = job.config.cell
+        rows = len(self.pictures.balanced("train", 0, self.own["train_images"]))
+        total = len(seeds) * len(self.p["depths"]) * steps_of(self.own, rows)
+        self.progress = Progress(f"attribute_unlearning {cell.experiment}/{cell.variant}, seeds {seeds}", total)
+
+    def parts(self, seed: int, weights: dict[str, Tensor]) -> dict[str, Batch]:
+        """Return what an attacker learns from and is judged on: equal classes, and the natural test set.
+
+        With an area removed, it is so for the attacker, too.
+        """
+        rows = {
+            "train": self.pictures.balanced("train", seed, self.own["train_images"]),
+            "test": self.pictures.balanced("test", seed, self.own["test_images"]),
+            "natural": self.pictures.rows("test", seed),
+        }
+        parts = {name: self.pictures.part(found, self.machine.device) for name, found in rows.items()}
+        if self.p["method"] != "area":
+            return parts
+        nets = area.attribute_net(self.p, seed, self.pictures.classes[1], self.machine)
+        nets.load_state_dict(self._own(weights, "attribute/"))
+        return {name: area.without_area(nets, part, self.p["share"], weights["colour"]) for name, part in parts.items()}
+
+    def one_seed(self, seed: int) -> Outcome:
+        """Attack each network of a seed that finished."""
+        trained = self.job.needed(self.trained, seed)
+        if trained.status != "ok":
+            return Outcome({}, {}, trained.status, f"{self.trained}: {trained.message}")
+        weights, _ = load_tensors(self.job.weights_path(seed, self.trained))
+        parts = self.parts(seed, weights)
+        metrics: dict[str, float] = {}
+        series: dict[str, list[float | None]] = {}
+        stopped: list[str] = []
+        for depth in self.p["depths"]:
+            nets = networks.model({**self.p, "method": "before"}, depth, seed, self.pictures.classes, self.machine)
+            nets.load_state_dict(self._own(weights, f"r{depth}/"))
+            fidelity = trained.metrics[f"fidelity_r{depth}"]
+            found, curve, message = self.resnet(nets, parts, depth, seed, fidelity)
+            series[f"attacker_r{depth}"] = curve
+            stopped += [message] if message else []
+            found |= self.fresh(nets, parts, seed)
+            metrics |= {f"{name}_r{depth}": value for name, value in found.items()}
+        return Outcome(metrics, series, "diverged" if stopped else "ok", "; ".join(stopped))
+
+    def resnet(
+        self, nets: nn.ModuleDict, parts: dict[str, Batch], depth: int, seed: int, fidelity: float
+    ) -> tuple[dict[str, float], list[float | None], str]:
+        """Return the paper's attack and what it has to be held against, as fractions; its curve; why it stopped."""
+        classes = self.pictures.classes[1]
+        name = f"seed {seed}, r{depth}"
+        fitted = attacker.fit(
+            self.turns, name, nets["extractor"], parts["train"], classes, self.own, seed, self.machine, self.progress
+        )
+        reads = {k: attacker.accuracies(fitted, nets["extractor"], part, self.machine) for k, part in parts.items()}
+        efficacy = reads["test"][0]
+        found = {
+            "efficacy": efficacy,
+            "attacker_train": reads["train"][0],
+            "natural": reads["natural"][0],
+            "balanced": reads["natural"][1],
+            "chance": 1 / classes,
+            "majority": float(torch.bincount(parts["natural"]["z"]).max() / len(parts["natural"]["z"])),
+            "fidelity": fidelity,
+            "aum": method.aum(efficacy, fidelity),
+        }
+        if self.pictures.floor_known:
+            found["floor"] = 0.1 + max(0.0, 0.4 - (1 - fidelity)) / 4
+        status, message = fitted.trainer.status()
+        return found, series_of(fitted.trainer.history["attacker"]), message if status != "ok" else ""
+
+    def fresh(self, nets: nn.ModuleDict, parts: dict[str, Batch], seed: int) -> dict[str, float]:
+        """Return what linear and MLP attackers read at the middle and at the pooled feature, on equal classes."""
+        some = {name: {k: v[: self.own["probe_images"]] for k, v in parts[name].items()} for name in ("train", "test")}
+        settings = MLPSettings(patience=self.own["patience"], most_epochs=self.own["most_epochs"])
+        found: dict[str, float] = {}
+        for place in ("middle", "pooled"):
+            seen, unseen = (self.features(nets, part["x"], place) for part in some.values())
+            for kind in ("linear", "mlp"):
+                random = generator("attribute_unlearning", "fresh", place, kind, seed)
+                labels = some["train"]["z"], some["test"]["z"]
+                reading = attack(seen, labels[0], unseen, labels[1], kind=kind, generator=random, settings=settings)
+                found |= {
+                    f"{place}_{kind}": reading.accuracy,
+                    f"{place}_{kind}_nats": reading.information,
+                    f"{place}_{kind}_converged": float(reading.converged),
+                }
+        found["efficacy_pooled"] = max(found["pooled_linear"], found["pooled_mlp"])
+        return found
+
+    def features(self, nets: nn.ModuleDict, x: Tensor, place: str) -> Tensor:
+        """Return h averaged to 2x2 places, or the last pooled feature, as rows (n, d) in fp32."""
+        h = read(nets["extractor"], x, self.machine)
+        if place == "middle":
+            return adaptive_avg_pool2d(h.float(), MIDDLE).flatten(1)
+        upper = nets["classifier"]
+        assert isinstance(upper, nn.Sequential)  # noqa: S101 - for the type checker
+        return read(upper[:-1], h, self.machine, images=False).float()
+
+    def _own(self, weights: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+        return {k.removeprefix(prefix): v.to(self.machine.device) for k, v in weights.items() if k.startswith(prefix)}
+
+
+def run(job: Job, seeds: list[int]) -> tuple[dict[int, Outcome], Origin, str]:
+    """Run every seed of the cell."""
+    work = Attacks(job, seeds)
+    outcomes = {seed: work.one_seed(seed) for seed in seeds}
+    work.progress.close()
+    return outcomes, work.pictures.origin, work.machine.dtype
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run from the command line."""
+    return run_job(argv, run, ROOT, __doc__ or "")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

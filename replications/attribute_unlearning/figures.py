@@ -1,0 +1,87 @@
+"""The figures from records: ``python -m replications.attribute_unlearning.figures fig5 out.svg out.png --records …``.
+
+Axes as in the paper. Ours: bars carry one standard deviation over seeds, pictures their PSNR, heat-maps their numbers.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from common.plotting import figure, finish
+from common.plotting.cli import draw
+from common.results import Record
+from replications.attribute_unlearning.attention import attention_figure
+from replications.attribute_unlearning.pictures import gradcam_figure, reconstruction_figure
+
+SETS = {"fairface": "FairFace", "celeba": "CelebA", "cifar10": "CIFAR-10"}
+METHODS = {"area": "baseline 2: area removed", "unlearn": "attribute unlearning", "before": "baseline 1: before"}
+DEPTHS = (18, 34, 50)
+
+
+def aum_bars(records: Sequence[Record], title: str) -> Figure:
+    """Draw Figure 5: AUM of the three methods per network, a panel for each data set."""
+    panels = [name for name in SETS if any(r.experiment == f"{name}_attack" for r in records)]
+    fig, all_axes = figure(len(panels), width=2.9, height=3.0)
+    for axes, name in zip(all_axes, panels, strict=True):
+        for place, (method, label) in enumerate(METHODS.items()):
+            for k, depth in enumerate(DEPTHS):
+                variant = method if depth == 18 else f"{method}_deep"
+                chosen = [r for r in records if (r.experiment, r.variant) == (f"{name}_attack", variant)]
+                seen = np.array([r.metrics[f"aum_r{depth}"] for r in chosen if f"aum_r{depth}" in r.metrics])
+                if not len(seen):
+                    continue
+                error = seen.std(ddof=1) if len(seen) > 1 else None
+                axes.bar(k + (place - 1) * 0.27, seen.mean(), 0.25, yerr=error, color=f"C{place}", label=label)
+        axes.set_xticks(range(len(DEPTHS)), [f"ResNet-{d}" for d in DEPTHS], fontsize=7)
+        axes.set_title(SETS[name])
+        axes.set_ylim(0, 1)
+    all_axes[0].set_ylabel("AUM")
+    handles, labels = all_axes[0].get_legend_handles_labels()
+    unique = dict(zip(labels, handles, strict=True))
+    fig.legend(unique.values(), unique.keys(), loc="outside upper right", ncols=3, fontsize=7)
+    return finish(fig, title, records, "bars: one standard deviation over seeds, where there are several")
+
+
+def heat_maps(records: Sequence[Record], title: str) -> Figure:
+    """Draw Figure 6: AUM over lambda3 (x) and lambda2 (y), a panel for each lambda1."""
+    by = {r.params["lambda1"]: [q for q in records if q.params["lambda1"] == r.params["lambda1"]] for r in records}
+    fig, all_axes = figure(len(by), width=3.1, height=3.2)
+    for axes, l1 in zip(all_axes, sorted(by, reverse=True), strict=True):
+        runs = [r for r in by[l1] if r.status == "ok"]
+        p = by[l1][0].params
+        grid = np.array(
+            [[np.mean([r.metrics[f"aum_{a}_{b}"] for r in runs] or [np.nan]) for b in p["grid3"]] for a in p["grid2"]]
+        )
+        axes.imshow(grid, origin="lower", cmap="viridis", vmin=np.nanmin(grid) - 0.01, vmax=np.nanmax(grid) + 0.01)
+        for i, row in enumerate(grid):
+            for j, value in enumerate(row):
+                axes.text(j, i, f"{value:.3f}", ha="center", va="center", color="w", fontsize=7)
+        axes.set_xticks(range(len(p["grid3"])), [f"{v:g}" for v in p["grid3"]])
+        axes.set_yticks(range(len(p["grid2"])), [f"{v:g}" for v in p["grid2"]])
+        axes.grid(visible=False)
+        axes.set_xlabel("λ3")
+        axes.set_title(f"λ1 = {l1:g}: AUM")
+    all_axes[0].set_ylabel("λ2")
+    return finish(fig, title, records, "each panel has its own colours")
+
+
+FIGURES: dict[str, Callable[[Sequence[Record], str], Figure]] = {
+    "fig3": gradcam_figure,
+    "fig4": reconstruction_figure,
+    "fig5": aum_bars,
+    "fig6": heat_maps,
+    "attention": attention_figure,
+}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Draw one figure from the command line."""
+    return draw(argv, "attribute_unlearning", FIGURES, __doc__ or "")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,136 @@
+"""Figure 6: AUM over a grid of lambda2 and lambda3 at one lambda1, each cell a training and the paper's attack.
+
+``python -m replications.attribute_unlearning.lambdas results/quick/…/lambdas/l5/config.json``
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from statistics import fmean
+
+import torch
+
+from common.results import Origin
+from common.training.arrange import prepare_for_convolutions
+from common.training.checkpoint import Checkpoint
+from common.training.in_turn import InTurn
+from common.training.progress import Progress
+from common.workflow.job import Job, Outcome
+from common.workflow.job import main as run_job
+from replications.attribute_unlearning import attacker, method, networks
+from replications.attribute_unlearning.data import read_pictures
+from replications.attribute_unlearning.training import guesses, steps_of, train
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+class Grid:
+    """One cell at work: every seed and pair of lambdas in turn, under one checkpoint."""
+
+    def __init__(self, job: Job, seeds: list[int]) -> None:
+        self.job, self.p = job, job.config.params
+        self.machine = prepare_for_convolutions(job.config.device, job.config.precision)
+        self.pictures = read_pictures(job, self.p)
+        # of a pair that is done its numbers are kept, of the one under way its networks
+        self.checkpoint = Checkpoint(job.checkpoint_path(seeds))
+        kept = self.checkpoint.resume()
+        self.done: dict[str, tuple[dict[str, float], str]] = dict(kept[1]["done"]) if kept else {}
+        cell = job.config.cell
+        self.attack = {"batch": self.p["batch"], "epochs": self.p["attack_epochs"], "lr": self.p["attack_lr"]}
+        self.attack["cache_mb"] = self.p["cache_mb"]
+        own = steps_of(self.p, len(self.pictures.rows("train", 0)))
+        own += steps_of(self.attack, len(self.pictures.balanced("train", 0, self.p["attack_images"])))
+        total = len(seeds) * len(self.p["grid2"]) * len(self.p["grid3"]) * own
+        self.progress = Progress(f"attribute_unlearning {cell.experiment}/{cell.variant}, seeds {seeds}", total)
+
+    def pair(self, seed: int, l2: float, l3: float) -> tuple[dict[str, float], str]:
+        """Return what one pair of lambdas gives, from an interrupted run's notes where they have it."""
+        name = f"{seed}-{l2}-{l3}"
+        if name not in self.done:
+            path = self.checkpoint.path
+            own = path.with_name(f"{path.stem}-{name}{path.suffix}")
+            turns = InTurn(Checkpoint(own, self.job.config.checkpoint_seconds))
+            self.done[name] = self.one_pair(turns, seed, l2, l3)
+            self.checkpoint.save({"pairs": torch.tensor(len(self.done))}, {"done": self.done})
+            own.unlink(missing_ok=True)
+        found, message = self.done[name]
+        return found, message
+
+    def one_pair(self, turns: InTurn, seed: int, l2: float, l3: float) -> tuple[dict[str, float], str]:
+        """Train with one pair of lambdas and attack; return fidelity, efficacy and AUM, or why it stopped."""
+        device, (depth,) = self.machine.device, self.p["depths"]
+        p = {**self.p, "lambda2": l2, "lambda3": l3}
+        name = f"seed {seed}, {l2}, {l3}"
+        nets = networks.model(p, depth, seed, self.pictures.classes, self.machine)
+        data = self.pictures.part(self.pictures.rows("train", seed), device)
+        trainer = train(turns, name, nets, p, data, self.pictures.augmented(), seed, self.machine, self.progress)
+        if trainer.status()[0] != "ok":
+            return {}, f"lambda2 {l2}, lambda3 {l3}: {trainer.status()[1]}"
+        test = self.pictures.part(self.pictures.rows("test", seed), device)
+        fidelity = float((guesses(nets, test["x"], self.machine) == test["y"]).double().mean())
+        known, unseen = (
+            self.pictures.part(self.pictures.balanced(s, seed, self.p["attack_images"]), device)
+            for s in ("train", "test")
+        )
+        classes = self.pictures.classes[1]
+        fitted = attacker.fit(
+            turns,
+            f"{name}, attack",
+            nets["extractor"],
+            known,
+            classes,
+            self.attack,
+            seed,
+            self.machine,
+            self.progress,
+        )
+        efficacy, _ = attacker.accuracies(fitted, nets["extractor"], unseen, self.machine)
+        found = {"fidelity": fidelity, "efficacy": efficacy, "aum": method.aum(efficacy, fidelity)}
+        return {f"{key}_{l2}_{l3}": value for key, value in found.items()}, fitted.trainer.status()[1]
+
+    def one_seed(self, seed: int) -> Outcome:
+        """Go over the grid; the summaries are those of Figure 6's sentences."""
+        metrics: dict[str, float] = {}
+        stopped: list[str] = []
+        for l2 in self.p["grid2"]:
+            for l3 in self.p["grid3"]:
+                found, message = self.pair(seed, l2, l3)
+                metrics |= found
+                stopped += [message] if message else []
+        if not stopped:
+            metrics |= summary(metrics, self.p["grid2"], self.p["grid3"])
+        return Outcome(metrics, {}, "diverged" if stopped else "ok", "; ".join(stopped))
+
+
+def summary(metrics: dict[str, float], grid2: Sequence[float], grid3: Sequence[float]) -> dict[str, float]:
+    """Return the best AUM, its mean over lambda3 at the largest and the least lambda2, and the mean fidelity."""
+
+    def row(l2: float) -> float:
+        return fmean(metrics[f"aum_{l2}_{l3}"] for l3 in grid3)
+
+    every = [f"{l2}_{l3}" for l2 in grid2 for l3 in grid3]
+    return {
+        "aum_best": max(metrics[f"aum_{pair}"] for pair in every),
+        "aum_high": row(max(grid2)),
+        "aum_low": row(min(grid2)),
+        "fidelity_mean": fmean(metrics[f"fidelity_{pair}"] for pair in every),
+    }
+
+
+def run(job: Job, seeds: list[int]) -> tuple[dict[int, Outcome], Origin, str]:
+    """Run every seed of the cell."""
+    work = Grid(job, seeds)
+    outcomes = {seed: work.one_seed(seed) for seed in seeds}
+    work.progress.close()
+    return outcomes, work.pictures.origin, work.machine.dtype
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run from the command line."""
+    return run_job(argv, run, ROOT, __doc__ or "")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

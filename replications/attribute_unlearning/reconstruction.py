@@ -1,0 +1,132 @@
+"""Figure 4: faces rebuilt from the frozen h, before and after unlearning, by a decoder trained for it alone.
+
+``python -m replications.attribute_unlearning.reconstruction results/quick/…/reconstruction/before/config.json``
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from common.models.initial import build
+from common.results import Origin
+from common.training.arrange import arrange, prepare_for_convolutions
+from common.training.batches import Batch, Batches
+from common.training.checkpoint import Checkpoint, load_tensors
+from common.training.in_turn import InTurn
+from common.training.parts import Part
+from common.training.progress import Progress
+from common.training.routing import Route
+from common.training.schedules import Cosine
+from common.training.seeding import derive, generator
+from common.training.trainer import Trainer, series_of
+from common.workflow.job import Job, Outcome
+from common.workflow.job import main as run_job
+from replications.attribute_unlearning import method, networks
+from replications.attribute_unlearning.data import UNIT, read_pictures
+from replications.attribute_unlearning.training import frozen, read, steps_of
+
+ROOT = Path(__file__).resolve().parents[2]
+SHOWN = 6
+
+
+class Reconstruction:
+    """One cell at work: every seed's network of one depth."""
+
+    def __init__(self, job: Job, seeds: list[int]) -> None:
+        self.job, self.own = job, job.config.params
+        (self.trained,) = job.config.needs
+        self.p: dict[str, Any] = job.needed(self.trained, seeds[0]).params
+        self.machine = prepare_for_convolutions(job.config.device, job.config.precision)
+        self.pictures = read_pictures(job, self.p)
+        self.turns = InTurn(Checkpoint(job.checkpoint_path(seeds), job.config.checkpoint_seconds))
+        cell = job.config.cell
+        total = len(seeds) * steps_of(self.own, len(self.pictures.rows("train", 0)))
+        self.progress = Progress(f"attribute_unlearning {cell.experiment}/{cell.variant}, seeds {seeds}", total)
+
+    def one_seed(self, seed: int) -> Outcome:
+        """Train a decoder on the frozen h of one network and judge it on the test images."""
+        trained = self.job.needed(self.trained, seed)
+        if trained.status != "ok":
+            return Outcome({}, {}, trained.status, f"{self.trained}: {trained.message}")
+        weights, _ = load_tensors(self.job.weights_path(seed, self.trained))
+        depth = self.p["depths"][0]
+        nets = networks.model({**self.p, "method": "before"}, depth, seed, self.pictures.classes, self.machine)
+        prefix = f"r{depth}/"
+        nets.load_state_dict({k.removeprefix(prefix): v for k, v in weights.items() if k.startswith(prefix)})
+        extractor = nets["extractor"]
+        parts = {s: self.pictures.part(self.pictures.rows(s, seed), self.machine.device) for s in ("train", "test")}
+        channels = read(extractor, parts["test"]["x"][:1], self.machine).shape[1]
+        random = generator("attribute_unlearning", "reconstruction", seed)
+        decoder = arrange(build(lambda: networks.Decoder(channels, self.p["side"]), random), self.machine)
+
+        def learn(batch: Batch) -> list[Route]:
+            with frozen(extractor, self.machine):
+                h = extractor(batch["x"])
+            return [Route(method.reconstruction_error(decoder(h), batch["x"]), to=("decoder",), name="reconstruction")]
+
+        def to_unit(batch: Batch, _: Sequence[torch.Generator]) -> Batch:
+            return {**batch, "x": UNIT(batch["x"], torch.Generator())}
+
+        rows = len(parts["train"]["y"])
+        order = generator("attribute_unlearning", "reconstruction order", seed)
+        trainer = self.turns.run(
+            f"seed {seed}",
+            Trainer(
+                decoder,
+                [Part("decoder", decoder, partial(torch.optim.Adam, lr=self.own["lr"]), Cosine())],
+                learn,
+                Batches(parts["train"], min(self.own["batch"], rows), order, transform=to_unit, drop_last=True),
+                epochs=self.own["epochs"],
+                machine=self.machine,
+                progress=self.progress,
+                seed=derive("attribute_unlearning", "reconstruction", seed),
+            ),
+        )
+        rebuilt = read(torch.nn.Sequential(extractor, decoder), parts["test"]["x"], self.machine).float().sigmoid()
+        metrics, series = judged(parts["test"]["x"], rebuilt)
+        series["reconstruction"] = series_of(trainer.history["reconstruction"])
+        status, message = trainer.status()
+        return Outcome(metrics, series, status, message)
+
+
+def judged(x: Tensor, rebuilt: Tensor) -> tuple[dict[str, float], dict[str, list[float | None]]]:
+    """Return the mean PSNR in dB, the error over its floor, and some pictures, of uint8 images and what was rebuilt."""
+    truth = UNIT(x, torch.Generator())
+    # R(x|h) is least at the pixels' own entropy
+    floor = torch.nn.functional.binary_cross_entropy(truth, truth)
+    error = torch.nn.functional.binary_cross_entropy(rebuilt, truth)
+    metrics = {"psnr": float(psnr(rebuilt, truth).mean()), "error": float(error), "excess": float(error - floor)}
+    series: dict[str, list[float | None]] = {}
+    for k in range(min(SHOWN, len(x))):
+        series[f"image_{k}"] = x[k].flatten().tolist()
+        series[f"rebuilt_{k}"] = (255 * rebuilt[k]).round().flatten().tolist()
+    return metrics, series
+
+
+def psnr(images: Tensor, truth: Tensor) -> Tensor:
+    """Return the peak signal-to-noise ratio in dB of each of ``images (n, c, h, w)`` in [0, 1]; infinite if equal."""
+    return -10 * (images.double() - truth.double()).square().flatten(1).mean(1).log10()
+
+
+def run(job: Job, seeds: list[int]) -> tuple[dict[int, Outcome], Origin, str]:
+    """Run every seed of the cell."""
+    work = Reconstruction(job, seeds)
+    outcomes = {seed: work.one_seed(seed) for seed in seeds}
+    work.progress.close()
+    return outcomes, work.pictures.origin, work.machine.dtype
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run from the command line."""
+    return run_job(argv, run, ROOT, __doc__ or "")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

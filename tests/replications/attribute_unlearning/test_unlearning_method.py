@@ -1,0 +1,234 @@
+"""The detachment loss against closed forms, and which loss moves which network (sheet, section 4)."""
+
+import math
+
+import pytest
+import torch
+from torch import nn
+from torch.nn.functional import binary_cross_entropy, cross_entropy, normalize
+
+from common.losses.supcon import supcon
+from common.training.batches import Batches
+from common.training.machine import Machine
+from common.training.parts import Part, by_name
+from common.training.routing import reached, reverse_gradient, send
+from common.training.trainer import Trainer
+from common.workflow.config import load_paper, resolve_params
+from replications.attribute_unlearning import method, networks
+from replications.attribute_unlearning.training import step
+
+CPU = Machine(torch.device("cpu"), None)
+NAMES = ("extractor", "classifier", "decoder", "task_head", "attribute_head")
+
+
+class Small(nn.Module):
+    """A head on flat features: unit vectors."""
+
+    def __init__(self, inputs, outputs=4):
+        super().__init__()
+        self.layer = nn.Linear(inputs, outputs)
+
+    def forward(self, h):
+        return normalize(self.layer(h.flatten(1)), dim=1)
+
+
+@pytest.fixture
+def small():
+    """The five networks at toy size, in fp64, and a batch of two task and four attribute classes."""
+    torch.manual_seed(0)
+    nets = nn.ModuleDict(
+        {
+            "extractor": nn.Sequential(nn.Linear(6, 5), nn.Tanh()),
+            "classifier": nn.Linear(5, 2),
+            "decoder": nn.Linear(5, 6),
+            "task_head": Small(5),
+            "attribute_head": Small(5),
+        }
+    ).double()
+    batch = {"x": torch.rand(16, 6).double(), "y": torch.arange(16) % 2, "z": torch.arange(16) % 4}
+    # a head that sees something: random unit vectors cost more than collapsed ones, and are not pushed
+    adam = torch.optim.Adam(nets["attribute_head"].parameters(), lr=0.03)
+    for _ in range(100):
+        adam.zero_grad()
+        supcon(nets["attribute_head"](nets["extractor"](batch["x"]).detach()), batch["z"], 0.07).backward()
+        adam.step()
+    return nets, batch
+
+
+def routes_of(nets, batch, entropy=False, end_to_end=False, **lambdas):
+    h = nets["extractor"](batch["x"])
+    weights = method.Lambdas(**{"l1": 5.0, "l2": 1.0, "l3": 1.0} | lambdas)
+    found = method.detachment(nets, h, batch["x"], batch["y"], batch["z"], weights, entropy)
+    return [*found, method.task(nets["classifier"], h, batch["y"], end_to_end)]
+
+
+def gradients(nets, routes):
+    """Return the gradient that each part gets, by name, as one vector."""
+    nets.zero_grad(set_to_none=True)
+    send(routes, by_name([Part(n, net, torch.optim.SGD) for n, net in nets.items()]))
+    return {
+        name: None if (first := next(net.parameters()).grad) is None else first.flatten().clone()
+        for name, net in nets.items()
+    }
+
+
+class TestReconstruction:
+    def test_a_constant_decoder_has_the_binary_entropy_of_its_mean(self):
+        p = 0.3
+        logits = torch.full((4, 3, 8, 8), math.log(p / (1 - p)))
+        x = torch.full((4, 3, 8, 8), p)
+        wanted = -(p * math.log(p) + (1 - p) * math.log(1 - p))
+        assert float(method.reconstruction_error(logits, x)) == pytest.approx(wanted, abs=1e-6)
+
+    def test_a_perfect_binary_picture_costs_nothing(self):
+        x = (torch.rand(2, 3, 8, 8) > 0.5).float()
+        assert float(method.reconstruction_error(80 * (x - 0.5), x)) == pytest.approx(0, abs=1e-9)
+
+    def test_nothing_is_below_the_entropy_of_the_pixels(self):
+        x, logits = torch.rand(4, 3, 8, 8), torch.randn(4, 3, 8, 8)
+        floor = float(binary_cross_entropy(x, x))
+        assert float(method.reconstruction_error(logits, x)) > floor
+        assert float(method.reconstruction_error(torch.logit(x), x)) == pytest.approx(floor, abs=1e-6)
+
+    def test_bf16_is_computed_in_fp32(self):
+        x, logits = torch.rand(4, 3, 8, 8), torch.randn(4, 3, 8, 8).bfloat16()
+        with torch.autocast("cpu", torch.bfloat16):
+            assert method.reconstruction_error(logits, x).dtype == torch.float32
+
+
+class TestRouting:
+    def test_each_part_hears_its_own_losses_alone(self, small):
+        nets, batch = small
+        to = {route.name: set(route.to) for route in routes_of(nets, batch)}
+        assert to == {
+            "reconstruction": {"extractor", "decoder"},
+            "task_contrast": {"extractor", "task_head"},
+            "attribute_contrast": {"attribute_head"},
+            "detachment": {"extractor"},
+            "task": {"classifier"},
+        }
+
+    def test_the_task_loss_does_not_reach_the_extractor_even_by_the_graph(self, small):
+        nets, batch = small
+        parts = by_name([Part(n, net, torch.optim.SGD) for n, net in nets.items()])
+        (task,) = [r for r in routes_of(nets, batch) if r.name == "task"]
+        assert reached(task.loss, parts) == {"classifier"}
+        (task,) = [r for r in routes_of(nets, batch, end_to_end=True) if r.name == "task"]
+        assert reached(task.loss, parts) == {"extractor", "classifier"}
+
+    def test_the_extractor_gets_reversed_gradients_and_the_head_its_own(self, small):
+        """The routes equal one loss through a reversal layer of scale lambda3."""
+        nets, batch = small
+        found = gradients(nets, routes_of(nets, batch, l3=0.7))
+        nets.zero_grad(set_to_none=True)
+        h = nets["extractor"](batch["x"])
+        loss = 5 * method.reconstruction_error(nets["decoder"](h), batch["x"])
+        loss = loss + supcon(nets["task_head"](h), batch["y"], 0.07)
+        loss = loss + supcon(nets["attribute_head"](reverse_gradient(h, 0.7)), batch["z"], 0.07)
+        loss = loss + cross_entropy(nets["classifier"](h.detach()), batch["y"])
+        loss.backward()
+        for name in NAMES:
+            wanted = next(nets[name].parameters()).grad.flatten()
+            torch.testing.assert_close(found[name], wanted, atol=1e-7, rtol=1e-6)  # the task loss is fp32
+
+    def test_the_head_learns_alike_under_either_sign_and_the_extractor_does_not(self, small):
+        nets, batch = small
+        ours, printed, none = (
+            gradients(nets, routes_of(nets, batch, **kind)) for kind in ({}, {"literal": True}, {"l3": 0.0})
+        )
+        torch.testing.assert_close(ours["attribute_head"], printed["attribute_head"])
+        # the two signs lie on either side of no term at all
+        torch.testing.assert_close(ours["extractor"] + printed["extractor"], 2 * none["extractor"])
+        assert not torch.allclose(ours["extractor"], printed["extractor"])
+
+    def test_without_lambda3_nothing_is_detached(self, small):
+        nets, batch = small
+        assert "detachment" not in {r.name for r in routes_of(nets, batch, l3=0.0)}
+
+    def test_a_blind_head_is_not_pushed_further(self, small):
+        """At collapsed features the loss is ln(N - 1); above it the extractor hears nothing more."""
+        nets, batch = small
+
+        class Worst(nn.Module):
+            """Turns equal attributes apart and unequal ones together."""
+
+            def forward(self, h):
+                side = (torch.arange(16) // 4 % 2 * 2 - 1).double()
+                return torch.stack([side + 0 * h.sum(1), 0 * h[:, 0]], dim=1)
+
+        nets["attribute_head"] = Worst()
+        h = nets["extractor"](batch["x"])
+        labels = torch.arange(16) // 8
+        found = method.detachment(nets, h, batch["x"], batch["y"], labels, method.Lambdas(0.0, 0.0, 1.0))
+        losses = {r.name: r.loss.item() for r in found}
+        assert losses["attribute_contrast"] > math.log(15)
+        assert losses["detachment"] == pytest.approx(-math.log(15))
+
+
+class TestDirection:
+    def test_one_step_of_each_player_moves_the_loss_its_own_way(self, small):
+        nets, batch = small
+
+        def contrast():
+            return supcon(nets["attribute_head"](nets["extractor"](batch["x"])), batch["z"], 0.07).item()
+
+        start = contrast()
+        assert start < math.log(15)
+        for name, sign in (("attribute_head", -1), ("extractor", 1)):
+            state = {k: v.clone() for k, v in nets.state_dict().items()}
+            found = [r for r in routes_of(nets, batch) if r.name in ("attribute_contrast", "detachment")]
+            gradients(nets, found)
+            with torch.no_grad():
+                for parameter in nets[name].parameters():
+                    parameter.sub_(1e-3 * parameter.grad)
+            assert sign * (contrast() - start) > 0, name
+            nets.load_state_dict(state)
+
+
+class TestAum:
+    @pytest.mark.parametrize(
+        ("efficacy", "fidelity", "printed"),
+        [(0.1352, 0.7950, 0.8284), (0.5142, 0.7830, 0.5996), (0.1095, 0.9351, 0.9123), (0.3107, 0.8330, 0.7544)],
+    )
+    def test_printed_values(self, efficacy, fidelity, printed):
+        assert method.aum(efficacy, fidelity) == pytest.approx(printed, abs=1e-4)
+
+    def test_ends(self):
+        assert method.aum(0.0, 1.0) == 1
+        assert method.aum(1.0, 0.5) == 0
+        assert method.aum(1.0, 0.0) == 0, "0/0 counts as 0"
+
+
+class TestInfoPro:
+    def test_without_lambda3_it_is_infopro_to_the_bit(self, root):
+        """InfoPro knows no attribute: the same start and batches without the head give the same weights."""
+        p = {**resolve_params(load_paper(root, "attribute_unlearning"), "cifar10", "infopro", "quick", {}), "side": 8}
+        random = torch.Generator().manual_seed(0)
+        data = {"x": torch.randint(0, 256, (16, 3, 8, 8), generator=random, dtype=torch.uint8).float() / 255}
+        data |= {"y": torch.arange(16) % 2, "z": torch.arange(16) % 10}
+
+        def trained(own_step, left_out=()):
+            nets = networks.model(p, 18, 0, (2, 10), CPU)
+            for name in left_out:
+                del nets[name]
+            source = Batches(data, 8, torch.Generator().manual_seed(1))
+            parts = [Part(n, net, lambda q: torch.optim.SGD(q, lr=0.1, momentum=0.9)) for n, net in nets.items()]
+            Trainer(nets, parts, own_step(nets), source, epochs=1, machine=CPU).train()
+            return nets.state_dict()
+
+        def infopro(nets):
+            def routes(batch):
+                h = nets["extractor"](batch["x"])
+                local = 5.0 * method.reconstruction_error(nets["decoder"](h), batch["x"])
+                return [
+                    method.Route(local, to=("extractor", "decoder"), name="r"),
+                    method.Route(
+                        supcon(nets["task_head"](h), batch["y"], 0.07), to=("extractor", "task_head"), name="c"
+                    ),
+                    method.task(nets["classifier"], h, batch["y"]),
+                ]
+
+            return routes
+
+        ours, theirs = trained(lambda nets: step(nets, p)), trained(infopro, ["attribute_head"])
+        assert all(torch.equal(value, ours[name]) for name, value in theirs.items())
