@@ -1,0 +1,150 @@
+"""Where in h the attribute can be read: Grad-CAM of a fresh linear probe, before, after unlearning and for baseline 2.
+
+Figure 3 shows maps of a network that was trained for the attribute. This asks the same of the frozen task networks: a
+linear probe on the mean of h over its places is fitted to the attribute, and its map says which places spoke for the
+image's own class. A map is scaled to its own largest value and so says nothing of how much can be read; the probe's
+accuracy on equal classes stands beside it, and the share of the map inside the area that baseline 2 removes.
+``python -m replications.attribute_unlearning.gradcam_figure results/quick/…/attention/celeba/config.json``
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from sklearn.linear_model import LogisticRegression
+from torch import Tensor, nn
+
+from common.evaluation.gradcam import gradcam, remove_area
+from common.results import Origin
+from common.training.arrange import prepare_for_convolutions
+from common.training.batches import Batch
+from common.training.checkpoint import load_tensors
+from common.training.progress import Progress
+from common.workflow.job import Job, Outcome
+from common.workflow.job import main as run_job
+from replications.attribute_unlearning import area, networks
+from replications.attribute_unlearning.data import UNIT, read_pictures
+from replications.attribute_unlearning.training import READ_BATCH, frozen
+
+ROOT = Path(__file__).resolve().parents[2]
+SHOWN = 6
+
+
+def averages(extractor: nn.Module, x: Tensor, machine: Any) -> Tensor:
+    """Return the mean of h over its places (n, channels), fp32, of uint8 images."""
+    nothing = torch.Generator()
+    with frozen(extractor, machine):
+        return torch.cat([extractor(UNIT(part, nothing)).float().mean((2, 3)) for part in x.split(READ_BATCH)])
+
+
+def fit_probe(features: Tensor, labels: Tensor, classes: int) -> nn.Linear:
+    """Return logistic regression on ``features (n, d)`` as a layer on the features as they are.
+
+    Fitted on standardised features; the scaling is folded into the layer.
+    """
+    x, z = features.double().cpu().numpy(), labels.cpu().numpy()
+    mean, spread = x.mean(0), x.std(0) + 1e-8
+    fitted = LogisticRegression(max_iter=2000).fit((x - mean) / spread, z)
+    weight, bias = fitted.coef_, fitted.intercept_
+    if len(weight) == 1:  # of two classes only the second one's score is kept; give each its half
+        weight, bias = np.concatenate([-weight, weight]) / 2, np.concatenate([-bias, bias]) / 2
+    layer = nn.Linear(x.shape[1], classes)
+    with torch.no_grad():
+        layer.weight.copy_(torch.as_tensor(weight / spread))
+        layer.bias.copy_(torch.as_tensor(bias - (weight / spread) @ mean))
+    return layer.to(features.device)
+
+
+def probe_maps(extractor: nn.Module, probe: nn.Linear, x: Tensor, z: Tensor) -> Tensor:
+    """Return the maps (n, side, side) in [0, 1] of the probe's score for ``z``, at h."""
+    whole = nn.Sequential(extractor, nn.AdaptiveAvgPool2d(1), nn.Flatten(), probe)
+    nothing = torch.Generator()
+    pairs = zip(x.split(READ_BATCH), z.split(READ_BATCH), strict=True)
+    return torch.cat([gradcam(whole, extractor, UNIT(part, nothing), own) for part, own in pairs])
+
+
+def inside(maps: Tensor, gone: Tensor) -> float:
+    """Return what share of ``maps (n, h, w)`` lies where ``gone`` is true; the mean over images that have a map."""
+    total = maps.flatten(1).sum(1)
+    some = total > 0
+    return float(((maps * gone).flatten(1).sum(1)[some] / total[some]).mean()) if bool(some.any()) else 0.0
+
+
+class Attention:
+    """One cell at work: the three networks of every seed."""
+
+    def __init__(self, job: Job, seeds: list[int]) -> None:
+        self.job, self.own = job, job.config.params
+        self.cells = {cell.split("/")[1]: cell for cell in job.config.needs}
+        self.p: dict[str, Any] = job.needed(self.cells["area"], seeds[0]).params
+        self.machine = prepare_for_convolutions(job.config.device, job.config.precision)
+        self.pictures = read_pictures(job, self.p)
+        self.progress = Progress(f"attribute_unlearning {job.config.cell.experiment}", len(seeds) * len(self.cells))
+
+    def part(self, rows: np.ndarray) -> Batch:
+        """Return some rows on the device."""
+        return self.pictures.part(rows, self.machine.device)
+
+    def one_seed(self, seed: int) -> Outcome:
+        """Fit a probe on each network and look where it looks."""
+        for cell in self.cells.values():
+            if (found := self.job.needed(cell, seed)).status != "ok":
+                return Outcome({}, {}, found.status, f"{cell}: {found.message}")
+        weights = {name: load_tensors(self.job.weights_path(seed, cell))[0] for name, cell in self.cells.items()}
+        classes, device = self.pictures.classes, self.machine.device
+        named = area.attribute_net(self.p, seed, classes[1], self.machine)
+        named.load_state_dict(own(weights["area"], "attribute/", device))
+        most = self.own["probe_images"]
+        parts = {split: self.part(self.pictures.balanced(split, seed, most)) for split in ("train", "test")}
+        shown = self.part(self.pictures.rows("test", seed)[:SHOWN])
+        share, colour = self.p["share"], weights["area"]["colour"]
+        areas = area.maps(named, parts["test"]["x"], parts["test"]["z"])
+        blank = torch.zeros_like(areas)[:, None]
+        gone = remove_area(blank, areas, share, 1.0)[:, 0].bool()
+        metrics = {"removed": float(gone.float().mean())}
+        series: dict[str, list[float | None]] = {}
+        for name in self.cells:
+            nets = networks.model({**self.p, "method": "before"}, 18, seed, classes, self.machine)
+            nets.load_state_dict(own(weights[name], "r18/", device))
+            seen = {"train": parts["train"], "test": parts["test"], "shown": shown}
+            if name == "area":
+                seen = {k: area.without_area(named, part, share, colour) for k, part in seen.items()}
+            extractor = nets["extractor"]
+            probe = fit_probe(averages(extractor, seen["train"]["x"], self.machine), seen["train"]["z"], classes[1])
+            with torch.no_grad():
+                right = probe(averages(extractor, seen["test"]["x"], self.machine)).argmax(1) == seen["test"]["z"]
+            metrics[f"probe_{name}"] = float(right.double().mean())
+            maps = probe_maps(extractor, probe, seen["test"]["x"], seen["test"]["z"])
+            metrics[f"inside_{name}"] = inside(maps, gone)
+            for k, cam in enumerate(probe_maps(extractor, probe, seen["shown"]["x"], seen["shown"]["z"])):
+                series[f"image_{name}_{k}"] = seen["shown"]["x"][k].flatten().tolist()
+                series[f"cam_{name}_{k}"] = [round(v, 3) for v in cam.flatten().tolist()]
+            self.progress.advance(1)
+        return Outcome({**metrics, "chance": 1 / classes[1]}, series)
+
+
+def own(weights: dict[str, Tensor], prefix: str, device: torch.device) -> dict[str, Tensor]:
+    """Return the tensors of one network, by their names in it."""
+    return {k.removeprefix(prefix): v.to(device) for k, v in weights.items() if k.startswith(prefix)}
+
+
+def run(job: Job, seeds: list[int]) -> tuple[dict[int, Outcome], Origin, str]:
+    """Run every seed of the cell."""
+    work = Attention(job, seeds)
+    outcomes = {seed: work.one_seed(seed) for seed in seeds}
+    work.progress.close()
+    return outcomes, work.pictures.origin, work.machine.dtype
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run from the command line."""
+    return run_job(argv, run, ROOT, __doc__ or "")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

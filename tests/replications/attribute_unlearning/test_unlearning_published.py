@@ -1,0 +1,85 @@
+"""The printed numbers: their own arithmetic, slips that are said to be slips, and a place for each in our records."""
+
+import pytest
+
+from common.evaluation.claims import read_claims
+from common.evaluation.published import read_published
+from common.workflow.config import load_paper
+from replications.attribute_unlearning.method import aum
+
+
+@pytest.fixture(scope="module")
+def rows(root):
+    return read_published(root / "replications/attribute_unlearning/published.csv")
+
+
+def of(rows, artefact):
+    return {row.entry: row for row in rows if row.artefact == artefact}
+
+
+def test_every_cell_of_the_tables_is_there(rows):
+    assert [len(of(rows, name)) for name in ("table1", "table2", "table3", "sizes")] == [81, 30, 18, 5]
+
+
+def test_aum_is_the_harmonic_mean_of_one_minus_efficacy_and_fidelity(rows):
+    slips = []
+    for name in ("table1", "table3"):
+        found = of(rows, name)
+        for entry, row in found.items():
+            if entry.endswith("_aum"):
+                e, f = (found[entry.removesuffix("aum") + part].value for part in ("eff", "fid"))
+                if abs(aum(e, f) - row.value) > 6e-5:
+                    slips.append(entry)
+                    assert f"{aum(e, f):.4f}" in row.note, entry
+                assert abs((2 * e * f) / (e + f) - row.value) > 0.01 or abs(2 * e - 1) < 0.06, (
+                    "never of efficacy itself"
+                )
+    assert slips == ["fairface_r50_area_aum", "celeba_r18_unlearn_aum", "celeba_r18_area_aum"]
+
+
+def test_ratios_and_savings_are_those_of_the_printed_seconds_and_memories(rows):
+    found = of(rows, "table2")
+
+    def value(name):
+        return found[name].value
+
+    for depth, slip in (("r18", "saving"), ("r34", "ratio"), ("r50", "")):
+        ratio = value(f"{depth}_raw_seconds") / value(f"{depth}_speedup_seconds")
+        saving = 1 - value(f"{depth}_speedup_memory") / value(f"{depth}_raw_memory")
+        assert (
+            (abs(ratio - value(f"{depth}_ratio")) > 5.1e-4)
+            == (slip == "ratio")
+            == ("slip" in found[f"{depth}_ratio"].note)
+        )
+        assert (
+            (abs(saving - value(f"{depth}_saving")) > 6e-4)
+            == (slip == "saving")
+            == ("slip" in found[f"{depth}_saving"].note)
+        )
+
+
+def test_table2_is_table1_s_method_but_for_one_swap_of_digits(rows):
+    one, two = of(rows, "table1"), of(rows, "table2")
+    for depth in ("r18", "r34", "r50"):
+        for part in ("eff", "fid"):
+            same = one[f"cifar10_{depth}_unlearn_{part}"].value == two[f"{depth}_speedup_{part}"].value
+            assert same != ((depth, part) == ("r18", "eff"))
+
+
+def test_cifar_efficacies_lie_below_what_the_task_alone_gives_away(rows):
+    found = of(rows, "table1")
+    for depth in ("r18", "r34", "r50"):
+        floor = 0.1 + (0.4 - (1 - found[f"cifar10_{depth}_unlearn_fid"].value)) / 4
+        row = found[f"cifar10_{depth}_unlearn_eff"]
+        assert row.value < floor - 0.07
+        assert f"{floor:.3f}" in row.note
+
+
+def test_every_number_has_its_place_and_every_claim_its_cells(rows, root):
+    paper = load_paper(root, "attribute_unlearning")
+    places = {(name, entry) for name, artefact in paper.artefacts.items() for entry in artefact.values}
+    assert places == {(row.artefact, row.entry) for row in rows}
+    cells = {f"{name}/{variant}" for name, e in paper.experiments.items() for variant in e.variants}
+    claims = read_claims(root / "replications/attribute_unlearning/claims.yaml")
+    assert {q.cell for claim in claims for q in claim.quantities.values()} <= cells
+    assert {claim.id[:2] for claim in claims if claim.id[0] == "C"} == {f"C{k}" for k in range(1, 8)}
