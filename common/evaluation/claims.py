@@ -12,7 +12,6 @@ Where the numbers exist they are shown even if they are not judged.
 
 from __future__ import annotations
 
-import reprlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,7 +23,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from common.evaluation import AgreementError
 from common.evaluation.cells import describe_data, vector_of
 from common.evaluation.predicate import FUNCTIONS, Predicate, PredicateError, UndefinedError
-from common.results.plain_yaml import YamlError, parse_yaml
+from common.results.plain_yaml import YamlError, brief, parse_yaml
 from common.results.schema import Record, Scale
 
 SCALE_ORDER = ("quick", "reduced", "paper")
@@ -162,5 +161,5 @@ def _first(error: ValidationError) -> str:
     place = ".".join(str(part) for part in first["loc"])
     if first["type"] == "extra_forbidden":
         return f"unknown key {place!r}; valid: {', '.join(Claim.model_fields)}"
-    given = "" if first["type"] in ("missing", "value_error") else f" (given: {reprlib.repr(first['input'])})"
+    given = "" if first["type"] in ("missing", "value_error") else f" (given: {brief(first['input'])})"
     return f"{place + ': ' if place else ''}{first['msg'].removeprefix('Value error, ')}{given}"

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import reprlib
 from typing import Any
 
 import yaml
 
+_BRIEF = reprlib.Repr()
+_BRIEF.maxlevel, _BRIEF.maxlist, _BRIEF.maxdict, _BRIEF.maxstring, _BRIEF.maxother = 2, 3, 3, 80, 80
+
 
 class YamlError(ValueError):
     """The text is not plain YAML: one line that says where and why."""
+
+
+def brief(value: Any) -> str:
+    """Return a value as an error may quote it: a few lines of YAML can hold more than a disk could."""
+    return _BRIEF.repr(value)
 
 
 def parse_yaml(content: str | bytes) -> Any:

@@ -6,13 +6,12 @@ Every error is one line that names the culprit and lists what is valid. Neither 
 from __future__ import annotations
 
 import difflib
-import reprlib
 from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from common.results.plain_yaml import YamlError, parse_yaml
+from common.results.plain_yaml import YamlError, brief, parse_yaml
 from common.results.schema import Name, Scale
 
 SCALES: tuple[str, ...] = ("paper", "reduced", "quick")
@@ -126,9 +125,11 @@ class PaperConfig(_Strict):
     """A paper's ``config.yaml``: everything that a run of it depends on.
 
     ``readings`` are variants that replace the artefacts' own one in a further comparison: the paper as its authors'
-    code reads, say, beside the paper as it is written.
+    code reads, say, beside the paper as it is written. ``home`` is the folder it was read from: a benchmark of ours
+    says what it trains in the same form.
     """
 
+    home: Literal["replications", "benchmarks"] = "replications"
     name: Name
     title: str
     citation: str
@@ -152,7 +153,7 @@ def _one_line(error: ValidationError, what: str, model: type[BaseModel]) -> str:
     place = ".".join(str(part) for part in first["loc"])
     if first["type"] == "extra_forbidden" and len(first["loc"]) == 1:
         return f"{what}: unknown key {place!r}; {suggest(place, sorted(model.model_fields))}"
-    given = "" if first["type"] == "missing" else f" (given: {reprlib.repr(first['input'])})"
+    given = "" if first["type"] == "missing" else f" (given: {brief(first['input'])})"
     return f"{what}: {place}: {first['msg']}{given}"
 
 
@@ -179,6 +180,11 @@ def paper_names(root: Path) -> list[str]:
     return sorted(path.parent.name for path in Path(root).glob("replications/*/config.yaml"))
 
 
+def benchmark_names(root: Path) -> list[str]:
+    """Return the names of the benchmarks that say their experiments in a ``config.yaml`` of a paper's form."""
+    return sorted(path.parent.name for path in Path(root).glob("benchmarks/*/config.yaml"))
+
+
 def select_papers(root: Path, wanted: tuple[str, ...] | str) -> list[str]:
     """Return the papers asked for; an unknown one is an error that lists the valid ones."""
     valid = paper_names(root)
@@ -190,11 +196,12 @@ def select_papers(root: Path, wanted: tuple[str, ...] | str) -> list[str]:
     return [name for name in valid if name in wanted]
 
 
-def load_paper(root: Path, name: str) -> PaperConfig:
-    """Read and check one paper's configuration, its cross references included."""
-    path = Path(root) / "replications" / name / "config.yaml"
-    content = load_yaml(path)
-    where = f"replications/{name}/config.yaml"
+def load_paper(root: Path, name: str, home: str = "replications") -> PaperConfig:
+    """Read and check one paper's (or, from its own ``home``, a benchmark's) configuration with its cross references."""
+    where = f"{home}/{name}/config.yaml"
+    content = load_yaml(Path(root) / where)
+    if isinstance(content, dict):
+        content = {**content, "home": home}
     try:
         paper = PaperConfig.model_validate(content)
     except ValidationError as error:
@@ -268,7 +275,7 @@ def resolve_params(
 ) -> dict[str, Any]:
     """Return the parameters of one cell: protocol, then scale, then variant, then the user's ``set``."""
     block = paper.experiments[experiment]
-    where = f"replications/{paper.name}/config.yaml: experiments.{experiment}"
+    where = f"{paper.home}/{paper.name}/config.yaml: experiments.{experiment}"
     if scale not in block.scales:
         raise ConfigError(f"{where}: no scale {scale!r}; valid: {', '.join(block.scales)}")
     params = dict(block.params)

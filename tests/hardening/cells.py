@@ -1,0 +1,44 @@
+"""A cell whose job runs in this process: what it leaves, and what it says."""
+
+import json
+
+from common.results import Origin
+from common.workflow.job import Outcome, main
+
+ORIGIN = Origin(name="d", kind="generated", sha256="0" * 64)
+
+
+def configuration(folder, **changes):
+    """Write a resolved configuration of two seeds and return its path."""
+    config = {
+        "cell": {"paper": "p", "experiment": "e", "variant": "v", "scale": "quick"},
+        "module": "m",
+        "code": "c1",
+        "seeds": 2,
+        "dataset": "d",
+        "needs": [],
+        "params": {"lr": 0.1},
+        "device": "cpu",
+        "precision": "fp32",
+        "data": "auto",
+        "data_mirrors": [],
+    } | changes
+    path = folder / "e/v/config.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(config))
+    return path
+
+
+def run(path, results, outcome=lambda seed: Outcome({"value": float(seed)}, {"curve": [0.5] * 2000})):
+    """Run a cell's job; each record is of some 16 kB."""
+    return main(
+        [str(path), "--results", str(results)],
+        lambda job, seeds: ({seed: outcome(seed) for seed in seeds}, ORIGIN, "fp32"),
+        path.parent,
+        "test",
+    )
+
+
+def files(folder):
+    """Return every file below a folder with its bytes."""
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}

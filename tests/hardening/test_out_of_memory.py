@@ -1,0 +1,133 @@
+"""Too little memory: an allocation that fails is one line, and a job that the kernel kills goes on where it was."""
+
+import os
+import signal
+import subprocess
+import sys
+import uuid
+from pathlib import Path
+
+import pytest
+import torch
+from cells import configuration, run
+
+from common.results import read
+from common.training.checkpoint import load_tensors
+
+PROGRAM = """
+import os, signal, sys
+from pathlib import Path
+sys.path.insert(0, sys.argv[4])
+import torch
+from cells import ORIGIN
+from common.training.checkpoint import Checkpoint
+from common.workflow.job import Outcome, main
+
+appetite = int(sys.argv[3])
+
+def experiment(job, seeds):
+    checkpoint = Checkpoint(job.checkpoint_path(seeds))
+    found = checkpoint.resume()
+    steps = found[1]["steps"] if found else 0
+    checkpoint.save({"a": torch.ones(3)}, {"steps": steps + 1})
+    hoard = []
+    for _ in range(appetite):
+        hoard.append(bytearray(os.urandom(1 << 20)))
+    if appetite == 0 and "KILL" in os.environ:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return {seed: Outcome({"steps": float(steps + 1)}) for seed in seeds}, ORIGIN, "fp32"
+
+sys.exit(main([sys.argv[1], "--results", sys.argv[2]], experiment, Path("."), "test"))
+"""
+
+
+class MemoryGroup:
+    """A group of processes with a limit on their memory together, in either layout of the kernel's groups."""
+
+    def __init__(self, megabytes):
+        name = f"expunge-{uuid.uuid4().hex[:8]}"
+        base = Path("/sys/fs/cgroup")
+        self.old = (base / "memory").is_dir()
+        self.folder = base / ("memory" if self.old else "") / name
+        self.folder.mkdir()
+        limit = self.folder / ("memory.limit_in_bytes" if self.old else "memory.max")
+        limit.write_text(str(megabytes << 20))
+
+    def enter(self):
+        (self.folder / "cgroup.procs").write_text(str(os.getpid()))
+
+    def kills(self):
+        text = (self.folder / ("memory.oom_control" if self.old else "memory.events")).read_text()
+        return dict(line.split() for line in text.splitlines()).get("oom_kill", "0")
+
+
+@pytest.fixture
+def group():
+    try:
+        made = MemoryGroup(1200)
+    except OSError as error:
+        pytest.skip(f"no group of limited memory can be made here: {error}")
+    yield made
+    made.folder.rmdir()
+
+
+def job(path, results, root, appetite, enter=None, **environment):
+    words = [sys.executable, "-c", PROGRAM, str(path), str(results), str(appetite), str(Path(__file__).parent)]
+    return subprocess.run(
+        words,
+        cwd=root,
+        env={**os.environ, "PYTHONPATH": str(root), **environment},
+        preexec_fn=enter,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def goes_on(path, results, root):
+    """Assert that a killed job left its checkpoint and no record, and that its successor ends from there."""
+    cell = results / "quick/p/e/v"
+    (checkpoint,) = cell.glob(".checkpoint-*")
+    assert load_tensors(checkpoint)[1] == {"steps": 1}
+    assert [entry.name for entry in cell.iterdir()] == [checkpoint.name], "no record, no half of one"
+    done = job(path, results, root, 0)
+    assert done.returncode == 0, done.stderr
+    assert read(cell / "seed=1.json").metrics == {"steps": 2.0}
+    assert sorted(entry.name for entry in cell.iterdir()) == ["seed=0.json", "seed=1.json"]
+
+
+def test_a_job_that_the_kernel_kills_for_its_memory_goes_on(tmp_path, root, group):
+    path, results = configuration(tmp_path), tmp_path / "results"
+    killed = job(path, results, root, 4000, enter=group.enter)
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    assert int(group.kills()) >= 1, "it was the kernel"
+    goes_on(path, results, root)
+
+
+def test_a_job_that_is_killed_as_the_kernel_does_it_goes_on(tmp_path, root):
+    """The same where no group can be made: the signal is all that a job sees of it."""
+    path, results = configuration(tmp_path), tmp_path / "results"
+    assert job(path, results, root, 0, KILL="1").returncode == -signal.SIGKILL
+    goes_on(path, results, root)
+
+
+def refused(seed):
+    raise MemoryError
+
+
+@pytest.mark.parametrize("appetite", [lambda seed: bytearray(1 << 60), lambda seed: torch.empty(1 << 50), refused])
+def test_an_allocation_that_fails_is_one_line(tmp_path, appetite, capsys):
+    assert run(configuration(tmp_path), tmp_path / "results", appetite) == 1
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1
+    assert said.startswith("e/v: not enough memory (")
+    assert "--seeds" in said
+    assert not list((tmp_path / "results").rglob("seed=*"))
+
+
+def test_another_error_is_not_taken_for_it(tmp_path):
+    def broken(seed):
+        raise RuntimeError("mat1 and mat2 shapes cannot be multiplied")
+
+    with pytest.raises(RuntimeError, match="mat1"):
+        run(configuration(tmp_path), tmp_path / "results", broken)

@@ -1,0 +1,81 @@
+"""Two Snakemake runs at once on the same files, and a job killed under Snakemake as the kernel kills one."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+from workbench import copy_checkout, run_snakemake
+
+# Long enough that the other run meets it, cut short by a signal where it need not end.
+LONG = "infoshape.raw.n_per_class=500,infoshape.raw.batch=100,infoshape.raw.heldout=400"
+LONG += ",infoshape.raw.privacy_passes={0},infoshape.raw.utility_passes={0}"
+
+
+def arguments(passes):
+    settings = ("scale=quick", "papers=infoshape", "seeds=1", "checkpoint_seconds=0", f"set={LONG.format(passes)}")
+    return ("--cores", "1", "infoshape_raw_thesis", "--config", *settings)
+
+
+@pytest.fixture(scope="module")
+def checkout(tmp_path_factory):
+    return copy_checkout(tmp_path_factory.mktemp("two") / "checkout")
+
+
+def start(folder, passes):
+    snakemake = Path(sys.executable).with_name("snakemake")
+    return subprocess.Popen(
+        [str(snakemake), *arguments(passes)],
+        cwd=folder,
+        stdout=subprocess.DEVNULL,
+        stderr=(folder / "first.log").open("w"),
+        env={**os.environ, "PATH": f"{snakemake.parent}:{os.environ['PATH']}"},
+    )
+
+
+def job_of(run, folder):
+    """Wait until the run's job has left its first checkpoint; return the job."""
+    end = time.monotonic() + 300
+    while time.monotonic() < end:
+        if list((folder / "results/quick/infoshape/raw/thesis").glob(".checkpoint-*.safetensors")):
+            for child in psutil.Process(run.pid).children(recursive=True):
+                words = child.cmdline()
+                if words[:1] == [sys.executable] and "replications.infoshape.experiment" in words:
+                    return child
+        assert run.poll() is None, (folder / "first.log").read_text()[-2000:]
+        time.sleep(0.05)
+    raise AssertionError("no job appeared")
+
+
+def test_the_second_of_two_runs_leaves_the_first_alone_and_a_killed_job_is_named(checkout):
+    record = checkout / "results/quick/infoshape/raw/thesis/seed=0.json"
+    first = start(checkout, 100_000)
+    job = job_of(first, checkout)
+
+    second = run_snakemake(checkout, *arguments(100_000))
+    assert second.returncode != 0
+    assert "LockException" in second.stderr
+    assert "another" not in second.stdout
+    assert "cannot be locked" in second.stderr
+    assert str(checkout) in second.stderr, "it names the folder"
+    assert "Traceback" not in second.stderr
+    assert job.is_running()
+    assert first.poll() is None
+
+    job.send_signal(signal.SIGKILL)  # as the kernel does for its memory: 137 for the shell
+    assert first.wait(timeout=300) != 0
+    said = (checkout / "first.log").read_text()
+    (line,) = [line for line in said.splitlines() if "Killed" in line]
+    assert "replications.infoshape.experiment results/quick/infoshape/raw/thesis/config.json" in line
+    assert "infoshape_raw_thesis" in said
+    assert not record.exists()
+    assert list(record.parent.glob(".checkpoint-*.safetensors")), "what it had found is kept"
+
+    done = run_snakemake(checkout, *arguments(3))
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert json.loads(record.read_text())["status"] == "ok"
