@@ -1,4 +1,4 @@
-"""Counts the bytes that training holds for its backward passes: exact, on any device, the same in every run.
+"""Counts the bytes that training holds for its backward passes, to the byte and on any device.
 
 What a process occupies says little on a CPU (allocators keep what they are given); what a graph keeps does not depend
 on the allocator. Parameters and buffers are not counted, views of one storage once.
@@ -8,18 +8,23 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from threading import RLock
 
 from torch import Tensor, nn
 from torch.autograd.graph import saved_tensors_hooks
 
 
 class Ledger:
-    """Bytes held now, and the most that were held at once."""
+    """Bytes held now, and the most that were held at once, apart from what belongs to ``module``.
+
+    Several threads may share one.
+    """
 
     def __init__(self, module: nn.Module) -> None:
         own = [*module.parameters(), *module.buffers()]
         self._own = {tensor.untyped_storage().data_ptr() for tensor in own}
         self._holders: dict[int, int] = {}
+        self._lock = RLock()  # a graph may be let go of while the same thread is in here
         self.now = self.most = 0
 
     def hold(self, tensor: Tensor) -> _Held | Tensor:
@@ -28,18 +33,20 @@ class Ledger:
         place = storage.data_ptr()
         if place in self._own:
             return tensor
-        if place not in self._holders:
-            self.now += storage.nbytes()
-            self.most = max(self.most, self.now)
-        self._holders[place] = self._holders.get(place, 0) + 1
+        with self._lock:
+            if place not in self._holders:
+                self.now += storage.nbytes()
+                self.most = max(self.most, self.now)
+            self._holders[place] = self._holders.get(place, 0) + 1
         return _Held(self, tensor, place)
 
     def release(self, place: int, size: int) -> None:
         """Take one holder of a storage out of the account."""
-        self._holders[place] -= 1
-        if not self._holders[place]:
-            del self._holders[place]
-            self.now -= size
+        with self._lock:
+            self._holders[place] -= 1
+            if not self._holders[place]:
+                del self._holders[place]
+                self.now -= size
 
 
 class _Held:
@@ -53,9 +60,8 @@ class _Held:
 
 
 @contextmanager
-def counting(module: nn.Module) -> Iterator[Ledger]:
-    """Count what graphs made in this thread hold, apart from what belongs to ``module``."""
-    ledger = Ledger(module)
+def counting(ledger: Ledger) -> Iterator[Ledger]:
+    """Count what graphs made in this thread hold."""
 
     def give_back(held: _Held | Tensor) -> Tensor:
         return held.tensor if isinstance(held, _Held) else held

@@ -32,7 +32,7 @@ from common.workflow.job import Job, Outcome
 from common.workflow.job import main as run_job
 from replications.attribute_unlearning import networks
 from replications.attribute_unlearning.decoupling import Batch, Handed, Parts, end_to_end, in_turns, side_by_side
-from replications.attribute_unlearning.held import counting, kept
+from replications.attribute_unlearning.held import Ledger, counting, kept
 from replications.attribute_unlearning.method import Lambdas
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -44,6 +44,7 @@ WAYS: dict[str, Callable[[Parts, Sequence[Batch]], None]] = {
 }
 MB = 2**20
 TASKS = len(WAYS) + 2  # and each part alone
+MEETINGS = 4  # steps that memory is the most of
 
 
 def make_parts(p: Mapping[str, Any], seed: int, machine: Machine) -> Parts:
@@ -102,21 +103,41 @@ def _repeat(step: Callable[[Any], object], given: object, steps: int) -> None:
         step(given)
 
 
+class Counted(Parts):
+    """Parts whose graphs are entered in a ledger, in whichever thread they are made."""
+
+    def __init__(self, parts: Parts) -> None:
+        super().__init__(parts.nets, parts.lambdas, parts.machine)
+        self.ledger = Ledger(parts.nets)
+
+    def raw(self, batch: Batch) -> None:
+        """Take one step end to end."""
+        with counting(self.ledger):
+            super().raw(batch)
+
+    def lower(self, batch: Batch) -> Handed:
+        """Take one step of Phi and the auxiliary network."""
+        with counting(self.ledger):
+            return super().lower(batch)
+
+    def upper(self, handed: Handed) -> Any:
+        """Take one step of Omega."""
+        with counting(self.ledger):
+            return super().upper(handed)
+
+
 def counted_memory(p: Mapping[str, Any], seed: int, machine: Machine) -> dict[str, float]:
     """Return the bytes each way holds at most: the state of training and the graphs.
 
-    Side by side both parts may hold their most at once.
+    Side by side it depends on how the parts meet, up to the sum of both.
     """
     parts, batch = make_parts(p, seed, machine), make_batch(p, seed, machine)
-    nets = parts.nets
-    with counting(nets) as raw:
-        parts.raw(batch)
-    with counting(nets) as lower:
-        handed = parts.lower(batch)
-    with counting(nets) as upper:
-        parts.upper(Handed(handed.h, handed.y))
-    most = {"raw": raw.most, "sequential": max(lower.most, upper.most), "decoupled": lower.most + upper.most}
-    return {name: float(kept(nets) + held) for name, held in most.items()}
+    found = {}
+    for name, way in WAYS.items():
+        counted = Counted(parts)
+        way(counted, [batch] * MEETINGS)
+        found[name] = float(kept(parts.nets) + counted.ledger.most)
+    return found
 
 
 def allocated_memory(p: Mapping[str, Any], seed: int, machine: Machine) -> dict[str, float]:
@@ -127,7 +148,7 @@ def allocated_memory(p: Mapping[str, Any], seed: int, machine: Machine) -> dict[
         way(parts, [batch] * 2)  # the optimisers' momenta are there from the first step on
         wait(machine)
         torch.cuda.reset_peak_memory_stats(machine.device)
-        way(parts, [batch] * 4)
+        way(parts, [batch] * MEETINGS)
         wait(machine)
         found[name] = float(torch.cuda.max_memory_allocated(machine.device))
         del parts, batch

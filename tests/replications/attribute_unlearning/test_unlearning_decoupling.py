@@ -15,7 +15,7 @@ from common.training.routing import send
 from common.workflow.job import JobConfig
 from replications.attribute_unlearning import decoupling, method, networks, parallel
 from replications.attribute_unlearning.decoupling import Handed, Parts, end_to_end, in_turns, side_by_side
-from replications.attribute_unlearning.held import counting, kept
+from replications.attribute_unlearning.held import Ledger, counting, kept
 
 CPU = Machine(torch.device("cpu"), None)
 LAMBDAS = method.Lambdas(5.0, 1.0, 0.7)
@@ -212,7 +212,7 @@ class TestHeld:
     def test_bytes_by_hand(self):
         net = nn.Sequential(nn.Linear(10, 20), nn.ReLU(), nn.Linear(20, 4))
         x = torch.rand(5, 10)
-        with counting(net) as ledger:
+        with counting(Ledger(net)) as ledger:
             out = net(x)
             # the input for the first layer's weights, and ReLU's result, which the second layer holds as well
             assert ledger.now == 4 * (5 * 10 + 5 * 20)
@@ -224,9 +224,9 @@ class TestHeld:
         net = nn.Sequential(nn.Linear(8, 8), nn.Tanh())
         x = [torch.rand(3, 8), torch.rand(3, 8)]
         one = 4 * (3 * 8 + 3 * 8)
-        with counting(net) as together:
+        with counting(Ledger(net)) as together:
             (net(x[0]).sum() + net(x[1]).sum()).backward()
-        with counting(net) as apart:
+        with counting(Ledger(net)) as apart:
             net(x[0]).sum().backward()
             net(x[1]).sum().backward()
         assert (together.most, apart.most) == (2 * one, one)
@@ -235,11 +235,38 @@ class TestHeld:
         net = nn.BatchNorm1d(6)  # two parameters, two running statistics of 6 floats and a count of 8 bytes
         assert kept(net) == 3 * 2 * 6 * 4 + 2 * 6 * 4 + 8
 
-    def test_in_turns_less_is_held_than_end_to_end_and_side_by_side_no_less(self, monkeypatch):
+    def test_threads_share_a_ledger(self):
+        """Two threads hold a graph each until both do: the most is the sum."""
+        net, meeting = nn.Sequential(nn.Linear(8, 8), nn.Tanh()), threading.Barrier(2)
+        ledger = Ledger(net)
+
+        def work(x):
+            with counting(ledger):
+                out = net(x)
+                meeting.wait(60)
+                out.sum().backward()
+
+        threads = [threading.Thread(target=work, args=(torch.rand(3, 8),)) for _ in range(2)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert (ledger.now, ledger.most) == (0, 2 * 4 * (3 * 8 + 3 * 8))
+
+    def test_each_way_of_training(self, monkeypatch):
         monkeypatch.setattr(parallel, "make_parts", lambda *_: Parts(small(), LAMBDAS, CPU))
         found = parallel.counted_memory(TINY, 0, CPU)
-        assert found["sequential"] < found["raw"] <= found["decoupled"]
-        assert found == parallel.counted_memory(TINY, 0, CPU)
+        assert found["sequential"] < found["raw"]
+        parts, batch = parallel.Counted(Parts(small(), LAMBDAS, CPU)), parallel.make_batch(TINY, 0, CPU)
+        handed = parts.lower(batch)
+        lower = parts.ledger.most
+        assert parts.ledger.now == 0
+        alone = parallel.Counted(Parts(small(), LAMBDAS, CPU))
+        alone.upper(Handed(handed.h, handed.y))
+        upper = alone.ledger.most
+        state_of_training = kept(parts.nets)
+        assert found["sequential"] == state_of_training + max(lower, upper)
+        assert found["sequential"] <= found["decoupled"] <= state_of_training + lower + upper
 
 
 class TestRecord:
