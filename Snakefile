@@ -3,6 +3,7 @@
 #   snakemake --cores all                     everything, at the scale this machine is made for
 #   snakemake --cores all infoshape_fig4_3    one artefact
 #   snakemake --cores all --config scale=reduced papers=infoshape
+#   snakemake --cores all benchmark           each paper's removal term on shared ground, one battery of attackers
 #
 # Jobs are `python -m …`: each runs by hand with the same arguments. What a job depends on beside its inputs is in
 # its params: a fingerprint of its code and its resolved configuration.
@@ -20,7 +21,9 @@ from common.workflow import dag
 
 PLAN = dag.start(ROOT, config)
 PAPERS = {name: dag.PaperDag(PLAN, name) for name in PLAN.papers}
+BENCHMARKS = dag.benchmark_dags(PLAN)
 REPORT = f"figures/{PLAN.scale}/report/index.html"
+DOCS = f"figures/{PLAN.scale}/report/docs/index.html"
 
 
 rule all:
@@ -30,11 +33,23 @@ rule all:
             for paper in PAPERS.values()
         ],
         REPORT,
+        DOCS,
 
 
 for name in PAPERS:
 
     include: f"replications/{name}/rules.smk"
+
+
+# Ours, beside the papers: no published numbers, no verdicts, and not part of `all`.
+rule benchmark:
+    input:
+        [own.records + own.artefacts for own in BENCHMARKS.values()],
+
+
+for name in BENCHMARKS:
+
+    include: f"benchmarks/{name}/rules.smk"
 
 
 rule compare:
@@ -59,3 +74,19 @@ rule report:
         papers=",".join(PAPERS),
     shell:
         "{params.python} -m common.workflow report --config scale={params.scale} papers={params.papers} > {log} 2>&1"
+
+
+rule docs:
+    input:
+        dag.DOCUMENTED,
+    output:
+        DOCS,
+    log:
+        f"logs/{PLAN.scale}/docs.log",
+    localrule: True
+    params:
+        python=dag.PYTHON,
+        code=PLAN.code("common.workflow.docs"),
+        scale=PLAN.scale,
+    shell:
+        "{params.python} -m common.workflow docs --config scale={params.scale} > {log} 2>&1"

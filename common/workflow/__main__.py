@@ -25,6 +25,7 @@ COMMANDS: dict[str, tuple[Callable[[Plan, argparse.Namespace], int], str]] = {
     "gallery": (commands.gallery, "copy this scale's figures into figures/gallery, which is committed"),
     "scoreboard": (commands.scoreboard, "rewrite the README's table from the papers' reproduced.csv"),
     "report": (commands.report, "write the one-page report of a scale"),
+    "docs": (commands.docs, "write guides and API reference beside a scale's report"),
 }
 
 

@@ -107,6 +107,14 @@ def report(plan: Plan, options: argparse.Namespace) -> int:  # noqa: ARG001
     return 0
 
 
+def docs(plan: Plan, options: argparse.Namespace) -> int:  # noqa: ARG001
+    """Write guides and API reference beside the report of the plan's scale."""
+    from common.workflow.docs import build
+
+    print(build(plan.root, plan.root / "figures" / plan.scale / "report" / "docs"))
+    return 0
+
+
 def gallery(plan: Plan, options: argparse.Namespace) -> int:  # noqa: ARG001
     """Copy the figures of the plan's scale that exist into the committed gallery."""
     folder = plan.root / "figures" / "gallery"

@@ -11,7 +11,7 @@ import json
 import os
 import shlex
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from common.workflow import locks
@@ -22,10 +22,16 @@ PYTHON = shlex.quote(sys.executable)
 # What a cluster's node is told of the plan it works for: on the node, `auto` could mean another device and scale.
 CARRIED = "EXPUNGE_RESOLVED"
 # The report's template, style and script: not Python, so the fingerprint does not see them.
+_ROOT = Path(__file__).parents[2]
 REPORT_FILES = sorted(
     f"common/workflow/report/{path.name}"
     for path in (Path(__file__).parent / "report").iterdir()
     if path.suffix in (".j2", ".css", ".js")
+)
+DOCUMENTED = sorted(
+    path.relative_to(_ROOT).as_posix()
+    for pattern in ("*.md", "*/*/README.md", "data/README.md", "common/**/*.py", "replications/*/method.py")
+    for path in _ROOT.glob(pattern)
 )
 
 
@@ -100,7 +106,7 @@ class PaperDag:
         """Return one job per artefact."""
         found = []
         for artefact, entry in self.config.artefacts.items():
-            module = f"replications.{self.name}.{'figures' if entry.kind == 'figure' else 'tables'}"
+            module = f"{self.config.home}.{self.name}.{'figures' if entry.kind == 'figure' else 'tables'}"
             endings = ("svg", "png") if entry.kind == "figure" else ("csv", "md")
             found.append(
                 Drawing(
@@ -189,9 +195,17 @@ class PaperDag:
         return self.plan.records(self.name, cell) + self._weights(cell)
 
 
+def benchmark_dags(plan: Plan) -> dict[str, PaperDag]:
+    """Return the jobs of each benchmark that is made of experiments like a paper's, by name; no paper, no verdicts."""
+    own = replace(plan, papers=plan.benchmarks)
+    return {name: PaperDag(own, name) for name in own.papers}
+
+
 def targets(plan: Plan) -> list[str]:
     """Return every name that may be asked for on the command line."""
-    names = ["all", "report", "compare"]
+    names = ["all", "report", "compare", "benchmark"]
+    for dag in benchmark_dags(plan).values():
+        names += [dag.name, *(d.rule for d in dag.drawings()), *(t.rule for t in dag.trainings())]
     for paper in plan.papers:
         dag = PaperDag(plan, paper)
         names += [paper, f"{paper}_compare", *(d.rule for d in dag.drawings()), *(t.rule for t in dag.trainings())]

@@ -1,0 +1,51 @@
+"""Guides and reference: links hold, pictures lie within, no text becomes markup, and every module is there."""
+
+import pytest
+
+from common.workflow.docs import build, guides, modules, render
+
+
+def page(tmp_path, text):
+    (tmp_path / "README.md").write_text("# The **house**\n\n" + text)
+    (tmp_path / "common" / "models").mkdir(parents=True)
+    (tmp_path / "common" / "models" / "README.md").write_text("# Models\n\n[home](../../README.md)")
+    found = guides(tmp_path)
+    return found, render(found[0], found, tmp_path)
+
+
+def test_links_between_files_lead_to_their_pages_and_other_files_nowhere(tmp_path):
+    found, html = page(tmp_path, "[m](common/models/README.md#use) [x](Snakefile) [w](https://example.org/a#b)")
+    assert [guide.title for guide in found] == ["The house", "Models"]
+    assert 'href="common-models-readme.html#use"' in html
+    assert 'href="#"' in html
+    assert 'href="https://example.org/a#b"' in html
+    assert 'href="index.html"' in render(found[1], found, tmp_path)
+
+
+def test_pictures_are_taken_in_and_none_from_outside(tmp_path):
+    (tmp_path / "root").mkdir()
+    (tmp_path / "secret.png").write_bytes(b"outside")
+    (tmp_path / "root" / "a.png").write_bytes(b"inside")
+    _, html = page(tmp_path / "root", "![a](a.png) ![b](../secret.png)")
+    assert "data:image/png;base64,aW5zaWRl" in html
+    assert "b3V0c2lkZQ" not in html
+
+
+def test_markup_in_a_text_stays_text(tmp_path):
+    _, html = page(tmp_path, "<script>alert(1)</script> [x](javascript:alert(2))\n\n| a |\n| --- |\n| <b>1</b> |")
+    assert "<script>" not in html
+    assert 'javascript:alert(2)"' not in html
+    assert "&lt;b&gt;1&lt;/b&gt;" in html
+
+
+@pytest.mark.slow
+def test_every_module_of_the_core_is_in_the_reference(root, tmp_path):
+    """Slow: it imports the whole core and renders every module once."""
+    assert "replications.infoshape.method" in modules(root)
+    first = build(root, tmp_path / "docs")
+    assert first.exists()
+    files = [path.relative_to(root).with_suffix(".html") for path in (root / "common/estimators").glob("[a-z]*.py")]
+    assert all((tmp_path / "docs/api" / name).exists() for name in files)
+    text = (tmp_path / "docs/api/common/estimators/ksg.html").read_text()
+    assert "nearest" in text
+    assert ":class:" not in text.split("View Source")[0]
