@@ -1,0 +1,236 @@
+"""The whole paper at a tiny size on stand-ins: every job, artefact and claim; and every kind of job at scale paper."""
+
+import importlib
+import json
+
+import pytest
+import torch
+from torch import nn
+
+from common.evaluation.claims import read_claims
+from common.evaluation.comparison import compare
+from common.evaluation.published import read_published
+from common.models import resnet
+from common.results import Cell, store
+from common.workflow.dag import PaperDag
+from common.workflow.resolve import default_settings, resolve
+from replications.attribute_unlearning import attacker, experiment, figures, networks, tables
+
+NAME = "attribute_unlearning"
+TINY = {f"{NAME}.lemmas.drawn": 60}
+for _set in ("cifar10", "fairface", "celeba"):
+    TINY |= {f"{NAME}.{_set}.{k}": v for k, v in {"train_images": 24, "test_images": 30, "batch": 12}.items()}
+    TINY |= {f"{NAME}.{_set}_attack.{k}": v for k, v in {"batch": 20, "most_epochs": 1}.items()}
+TINY |= {f"{NAME}.lambdas.{k}": v for k, v in {"train_images": 24, "test_images": 30, "batch": 12}.items()}
+TINY |= {f"{NAME}.reconstruction.epochs": 1, f"{NAME}.reconstruction.batch": 12}
+TINY |= {f"{NAME}.parallel.batch": 4, f"{NAME}.parallel.side": 8, f"{NAME}.parallel.images": 8}
+
+
+def plan_of(root, scale, overrides, **more):
+    given = {"scale": scale, "papers": NAME, "data": "standin", "device": "cpu", "seeds": 1, "set": overrides, **more}
+    return resolve(root, {**default_settings(root), **given})
+
+
+def run(plan, cell, folder):
+    """Run one cell by its module's own command line."""
+    job = plan.job(NAME, cell)
+    path = store.cell_folder(folder, job.cell) / "config.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(job.model_dump_json(), encoding="utf-8")
+    return importlib.import_module(job.module).main([str(path), "--results", str(folder)])
+
+
+def record(folder, cell, scale="quick", seed=0):
+    name, variant = cell.split("/")
+    where = Cell(paper=NAME, experiment=name, variant=variant, scale=scale)
+    return json.loads((store.cell_folder(folder, where) / f"seed={seed}.json").read_text(encoding="utf-8"))
+
+
+class Narrow(resnet.ResNetEncoder):
+    """A ResNet of the same stages and far fewer channels: weights by the million are drawn, saved and read else."""
+
+    def __init__(self, depth, stem="cifar", inputs=3):
+        nn.Module.__init__(self)
+        self.width = depth
+        widths = {"stem": (inputs, 8), "stage1": (8, 8), "stage2": (8, 8), "stage3": (8, 8), "stage4": (8, depth)}
+        for name, (a, b) in widths.items():
+            stride = 1 if name in ("stem", "stage1") else 2
+            layers = nn.Conv2d(a, b, 3, stride, 1, bias=False), nn.BatchNorm2d(b), nn.ReLU()
+            setattr(self, name, nn.Sequential(*layers))
+        self.pool = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten())
+
+
+def narrow(random, *arguments, **more):
+    return networks.build(lambda: Narrow(*arguments, **more), random)
+
+
+@pytest.fixture(scope="module")
+def whole(root, tmp_path_factory):
+    """Records of every cell that an artefact or a printed number rests on."""
+    folder = tmp_path_factory.mktemp("unlearning") / "results"
+    plan = plan_of(root, "quick", TINY)
+    dag = PaperDag(plan, NAME)
+
+    def attack_net(channels, classes, seed, machine):
+        torch.manual_seed(seed)
+        return nn.Sequential(nn.Conv2d(channels, 4, 1), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, classes))
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(
+            networks, "resnet_encoder", lambda random, *a, **k: networks.build(lambda: Narrow(*a, **k), random)
+        )
+        patch.setattr(networks, "attacker", attack_net)
+        for job in dag.trainings():  # as in the file: what is needed comes first
+            if job.cell in dag.wanted:
+                assert run(plan, job.cell, folder) == 0, job.cell
+    return plan, folder
+
+
+@pytest.mark.slow
+class TestWhole:
+    """Some sixty tiny jobs: half a minute on a quiet core."""
+
+    def test_every_artefact_is_made(self, whole, tmp_path):
+        plan, folder = whole
+        for name, artefact in plan.papers[NAME].artefacts.items():
+            records = [str(folder.parent / p) for cell in artefact.cells for p in plan.records(NAME, cell)]
+            module, endings = (figures, ["svg", "png"]) if artefact.kind == "figure" else (tables, ["csv", "md"])
+            files = [tmp_path / f"{name}.{ending}" for ending in endings]
+            assert module.main([name, *map(str, files), "--title", artefact.title, "--records", *records]) == 0, name
+            assert all(file.stat().st_size > 0 for file in files)
+
+    def test_every_number_and_claim_finds_its_record_and_stand_ins_earn_nothing(self, whole, root):
+        plan, folder = whole
+        own = root / "replications" / NAME
+        rows, claims = read_published(own / "published.csv"), read_claims(own / "claims.yaml")
+        found = compare(plan.papers[NAME], rows, claims, folder, "quick")
+        by = {row.published.key: row.judgement.verdict for row in found.rows}
+        assert {v for (artefact, *_), v in by.items() if artefact in ("table1", "table3", "sizes")} == {
+            "not comparable"
+        }
+        assert "not run" not in by.values()
+        outcomes = {result.claim.id: result.outcome for result in found.claims}
+        assert outcomes["C7b"] == "fails", "Lemma 3.2 as printed; it needs no data"
+        assert outcomes["C1a"].startswith("not judged")
+
+    def test_a_second_run_trains_nothing(self, whole):
+        plan, folder = whole
+        before = record(folder, "cifar10/unlearn")["provenance"]["started"]
+        assert run(plan, "cifar10/unlearn", folder) == 0
+        assert record(folder, "cifar10/unlearn")["provenance"]["started"] == before
+
+    def test_an_attack_belongs_to_its_training(self, whole):
+        _, folder = whole
+        for variant in ("before", "unlearn", "area"):
+            trained = record(folder, f"cifar10/{variant}")["metrics"]
+            attacked = record(folder, f"cifar10_attack/{variant}")["metrics"]
+            assert attacked["fidelity_r18"] == trained["fidelity_r18"]
+            hidden, kept = 1 - attacked["efficacy_r18"], attacked["fidelity_r18"]
+            assert attacked["aum_r18"] == pytest.approx(2 * hidden * kept / (hidden + kept))
+            assert attacked["chance_r18"] == pytest.approx(0.1)
+
+    def test_pictures_of_figure_3_differ_in_the_area_alone(self, whole):
+        _, folder = whole
+        series = record(folder, "celeba/area")["series"]
+        changed = [a != b for a, b in zip(series["image_0"], series["removed_0"], strict=True)]
+        pixels = [any(changed[k::256]) for k in range(256)]
+        assert sum(pixels) <= round(0.3 * 256)
+
+
+def test_an_interrupted_grid_takes_its_pairs_up(root, tmp_path, monkeypatch):
+    """Killed in its third pair, it keeps two, and ends with the record of a run that was not."""
+    from replications.attribute_unlearning import lambdas
+
+    plan = plan_of(root, "quick", TINY)
+    monkeypatch.setattr(networks, "resnet_encoder", narrow)
+    assert run(plan, "lambdas/l5", tmp_path / "whole") == 0
+    true, asked = attacker.fit, []
+
+    def killed(*arguments, **more):
+        asked.append(1)
+        if len(asked) == 3:
+            raise KeyboardInterrupt
+        return true(*arguments, **more)
+
+    monkeypatch.setattr(lambdas.attacker, "fit", killed)
+    with pytest.raises(KeyboardInterrupt):
+        run(plan, "lambdas/l5", tmp_path / "cut")
+    assert run(plan, "lambdas/l5", tmp_path / "cut") == 0
+    assert len(asked) == 5, "the third again, and the fourth"
+    first, second = (record(tmp_path / f, "lambdas/l5")["metrics"] for f in ("whole", "cut"))
+    assert first == second
+    assert not list((tmp_path / "cut").rglob(".checkpoint*"))
+
+
+FIRST = {
+    f"{NAME}.{s}.{k}": v
+    for s in ("cifar10", "fairface", "celeba", "lambdas")
+    for k, v in {"train_images": 8, "test_images": 8, "batch": 4, "epochs": 1}.items()
+}
+FIRST |= {
+    f"{NAME}.{s}_attack.{k}": v
+    for s in ("cifar10", "celeba")
+    for k, v in {
+        "train_images": 40,
+        "test_images": 40,
+        "batch": 20,
+        "epochs": 1,
+        "probe_images": 40,
+        "most_epochs": 2,
+    }.items()
+}
+FIRST |= {
+    f"{NAME}.lambdas.{k}": v
+    for k, v in {"grid2": [0.5], "grid3": [1.0], "attack_images": 14, "attack_epochs": 1}.items()
+}
+FIRST |= {f"{NAME}.reconstruction.epochs": 1, f"{NAME}.reconstruction.batch": 4}
+
+
+@pytest.mark.slow
+class TestFirstStepsAtScalePaper:
+    """Full-size pictures and networks: seconds a step."""
+
+    @pytest.mark.parametrize(
+        "cells",
+        [
+            ["cifar10/unlearn_deep"],
+            ["celeba/unlearn", "celeba_attack/unlearn", "reconstruction/unlearn"],
+            ["cifar10/area", "cifar10_attack/area"],
+            ["fairface/unlearn_age"],
+            ["lambdas/l2_5"],
+        ],
+    )
+    def test_every_kind_of_job(self, cells, root, tmp_path):
+        plan = plan_of(root, "paper", FIRST)
+        for cell in cells:
+            assert run(plan, cell, tmp_path) == 0
+            found = record(tmp_path, cell, "paper")
+            assert found["status"] == "ok", found["message"]
+        side = record(tmp_path, cells[0], "paper")["params"]["side"]
+        assert side == (32 if cells[0].startswith("cifar10") else 64)
+
+
+class TestBadInput:
+    def test_a_missing_set_is_one_line(self, root, tmp_path, capsys):
+        plan = plan_of(root, "quick", TINY)
+        job = plan.job(NAME, "celeba/before").model_copy(update={"data": "real", "dataset": "no-such-set"})
+        path = tmp_path / "celeba" / "before" / "config.json"
+        path.parent.mkdir(parents=True)
+        path.write_text(job.model_dump_json(), encoding="utf-8")
+        assert experiment.main([str(path), "--results", str(tmp_path)]) == 1
+        message = capsys.readouterr().err.strip()
+        assert "no-such-set" in message
+        assert "\n" not in message
+
+    def test_a_label_that_is_not_there_is_one_line(self, root, tmp_path, capsys):
+        plan = plan_of(root, "quick", {**TINY, f"{NAME}.cifar10.attribute": "race"})
+        assert run(plan, "cifar10/before", tmp_path) == 1
+        message = capsys.readouterr().err.strip().splitlines()[-1]
+        assert message == "cifar10/before: cifar10 has no label 'race'; valid: class"
+
+    def test_an_attack_without_its_training_is_one_line(self, root, tmp_path, capsys):
+        plan = plan_of(root, "quick", TINY)
+        assert run(plan, "cifar10_attack/before", tmp_path) == 1
+        message = capsys.readouterr().err.strip()
+        assert "no such record" in message
+        assert "\n" not in message
