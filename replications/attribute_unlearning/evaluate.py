@@ -83,7 +83,8 @@ class Attacks:
             found, curve, message = self.resnet(nets, parts, depth, seed, fidelity)
             series[f"attacker_r{depth}"] = curve
             stopped += [message] if message else []
-            found |= self.fresh(nets, parts, seed)
+            if depth in self.own["probed"]:
+                found |= self.fresh(nets, parts, seed)
             metrics |= {f"{name}_r{depth}": value for name, value in found.items()}
         return Outcome(metrics, series, "diverged" if stopped else "ok", "; ".join(stopped))
 
