@@ -12,10 +12,10 @@ from pathlib import Path
 from torch import Tensor, nn
 
 from common.results import Origin
+from common.training.arrange import prepare_for_convolutions
 from common.training.batches import Batch
 from common.training.checkpoint import Checkpoint, save_tensors
 from common.training.in_turn import InTurn
-from common.training.machine import prepare
 from common.training.progress import Progress
 from common.training.schedules import Plateau
 from common.training.trainer import AfterEpoch, Trainer, series_of
@@ -32,7 +32,7 @@ class Experiment:
 
     def __init__(self, job: Job, seeds: list[int]) -> None:
         self.job, self.p, self.seeds = job, job.config.params, seeds
-        self.machine = prepare(job.config.device, job.config.precision)
+        self.machine = prepare_for_convolutions(job.config.device, job.config.precision)  # nearly all of it is 3x3
         self.faces = faces.read_faces(job, self.p)
         self.turns = InTurn(Checkpoint(job.checkpoint_path(seeds), job.config.checkpoint_seconds))
         cell = job.config.cell

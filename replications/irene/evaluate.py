@@ -14,6 +14,7 @@ from torch import Tensor
 
 from common.evaluation.attackers import MLPSettings, attack
 from common.results import Origin
+from common.training.arrange import prepare_for_convolutions
 from common.training.batches import Batch, Transform
 from common.training.checkpoint import load_tensors
 from common.training.machine import Machine, prepare
@@ -46,8 +47,9 @@ class Attacks:
         (self.trained,) = job.config.needs
         # the rows, sizes and colours are those of the training, as its record says
         self.p = job.needed(self.trained, seeds[0]).params
-        self.machine: Machine = prepare(job.config.device, job.config.precision)
         is_faces = "targets" in self.p
+        chosen = prepare_for_convolutions if is_faces else prepare  # as they were trained
+        self.machine: Machine = chosen(job.config.device, job.config.precision)
         self.data = faces.read_faces(job, self.p) if is_faces else digits.read_digits(job, self.p)
         self.classes = faces.CLASSES if is_faces else digits.CLASSES
         own = job.config.params

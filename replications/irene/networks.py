@@ -10,6 +10,7 @@ from torch import nn
 from common.models.initial import linear
 from common.models.plain_conv import plain_conv_encoder
 from common.models.resnet import resnet_encoder
+from common.training.arrange import arrange
 from common.training.machine import Machine
 from common.training.seeding import generator
 from replications.irene.baselines import BiasedNet
@@ -42,7 +43,7 @@ def model(p: dict[str, Any], seed: int, classes: tuple[int, int], machine: Machi
         nets["fusion"] = linear(nets["biased"].encoder.width, classes[0], generator("irene", "fusion", seed))
     if method == "learnedmixin":
         nets["fusion"] = linear(f.width, 1, generator("irene", "fusion", seed))
-    return nn.ModuleDict(nets).to(machine.device)
+    return arrange(nn.ModuleDict(nets), machine)
 
 
 def biased_net(seed: int, classes: int) -> BiasedNet:
