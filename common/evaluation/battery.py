@@ -1,8 +1,8 @@
 """A battery of fresh attackers on frozen features, and the worst of them: linear, MLP, gradient boosting, neighbours.
 
 No single attacker bounds what features hold: a small MLP may fail where boosted trees read on, and the other way round.
-The battery fits each kind anew, and names the *worst* (for whoever wants the label hidden) by its balanced accuracy on
-validation rows: a maximum over readings of the test rows themselves would flatter the attacker by chance.
+The battery fits each kind anew, and names the *worst* (for whoever wants the label hidden) by cross-validation on the
+known rows: a maximum over readings of the test rows themselves would flatter the attacker by chance.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from sklearn.ensemble import HistGradientBoostingClassifier
-from sklearn.model_selection import train_test_split
+from sklearn.model_selection import StratifiedKFold, train_test_split
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.preprocessing import StandardScaler
 from torch import Tensor
@@ -27,13 +27,13 @@ LEAST_PROBABILITY = 1e-9  # boosted scores round to a probability of nought; one
 
 @dataclass(frozen=True)
 class BatterySettings:
-    """How the battery is fitted: the share of rows that choose the worst kind, and each kind's own limits.
+    """How the battery is fitted: the folds of known rows that choose the worst kind, and each kind's own limits.
 
     Boosting stops when held-back rows have not gained for ten rounds; ``neighbours`` are chosen from by held-back
     cross-entropy, as the linear attacker's penalty is.
     """
 
-    validation: float = 0.25
+    folds: int = 3
     mlp: MLPSettings = field(default_factory=MLPSettings)
     rounds: int = 100
     leaves: int = 15
@@ -42,7 +42,7 @@ class BatterySettings:
 
 @dataclass(frozen=True)
 class Findings:
-    """What every kind reads on unseen rows, and which kind validation rows called the worst.
+    """What every kind reads on unseen rows, and which kind cross-validation called the worst.
 
     ``chance`` is one over the classes: what any constant has as balanced accuracy. ``majority`` is the accuracy, on the
     unseen rows, of whoever guesses the commonest class of the known ones.
@@ -73,9 +73,10 @@ def assail(
 ) -> Findings:
     """Fit every kind to ``features (n, d)`` and ``labels (n,)``, judge it on unseen rows, and choose the worst.
 
-    The choice: each kind is fitted to all but ``validation`` of the known rows and judged on those; the readings: each
-    is fitted anew to all of them and judged on the unseen ones. ``generator`` lives on the CPU. Raises ``ValueError``
-    for an unknown kind, for fewer than two classes, and for an unseen class that the known rows lack.
+    The choice: each kind is fitted to all but one fold of the known rows and judged on that one, and the highest mean
+    balanced accuracy is the worst. The readings: each is fitted anew to all known rows and judged on the unseen ones.
+    ``generator`` lives on the CPU. Raises ``ValueError`` for an unknown kind, for fewer than two classes or a class of
+    very few rows, and for an unseen class that the known rows lack.
     """
     s = settings or BatterySettings()
     if unknown := [kind for kind in kinds if kind not in KINDS]:
@@ -84,28 +85,28 @@ def assail(
         raise ValueError("a battery needs at least one attacker")
     known, truth = labels.cpu().numpy(), unseen_labels.cpu().numpy()
     classes, counts = np.unique(known, return_counts=True)
-    _check(classes, counts, truth)
+    _check(classes, counts, truth, 2 * s.folds)
     seed = int(torch.randint(2**31, (), generator=generator))
-    learn, watch = train_test_split(np.arange(len(known)), test_size=s.validation, random_state=seed, stratify=known)
-    learn, watch = torch.from_numpy(learn).to(features.device), torch.from_numpy(watch).to(features.device)
-    trial = {
-        kind: _read(kind, features[learn], labels[learn], features[watch], labels[watch], generator, s)
-        for kind in kinds
-    }
+    trial = dict.fromkeys(kinds, 0.0)
+    for fold in StratifiedKFold(s.folds, shuffle=True, random_state=seed).split(known, known):
+        learn, watch = (torch.from_numpy(rows).to(features.device) for rows in fold)
+        for kind in kinds:
+            reading = _read(kind, features[learn], labels[learn], features[watch], labels[watch], generator, s)
+            trial[kind] += reading.balanced_accuracy / s.folds
     return Findings(
         {kind: _read(kind, features, labels, unseen, unseen_labels, generator, s) for kind in kinds},
-        max(kinds, key=lambda kind: trial[kind].balanced_accuracy),
+        max(kinds, key=lambda kind: trial[kind]),
         1 / len(classes),
         float((truth == classes[counts.argmax()]).mean()),
     )
 
 
-def _check(classes: NDArray, counts: NDArray, truth: NDArray) -> None:
+def _check(classes: NDArray, counts: NDArray, truth: NDArray, least: int) -> None:
     if len(classes) < 2:
         raise ValueError("an attacker needs rows of at least two classes")
-    if counts.min() < 4:
+    if counts.min() < least:
         rare = classes[counts.argmin()]
-        raise ValueError(f"class {rare} has {counts.min()} known rows; choosing the worst attacker takes at least 4")
+        raise ValueError(f"class {rare} has {counts.min()} known rows; choosing the worst attacker takes {least}")
     if not np.isin(truth, classes).all():
         raise ValueError("the unseen rows hold a class that the attacker was never shown")
 

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-FIRST_PARTY = ("common", "replications")
+FIRST_PARTY = ("common", "replications", "benchmarks")
 PLUMBING = ("common.workflow", "common.results")
 
 

@@ -15,6 +15,7 @@ from common.workflow.config import (
     ConfigError,
     PaperConfig,
     RunConfig,
+    benchmark_names,
     check_overrides,
     load_paper,
     load_yaml,
@@ -48,6 +49,7 @@ class Plan:
     scale: str
     device: str
     papers: dict[str, PaperConfig]
+    benchmarks: dict[str, PaperConfig] = field(default_factory=dict)
     _codes: dict[str, str] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def code(self, module: str) -> str:
@@ -125,9 +127,10 @@ def resolve(root: Path, given: dict[str, Any], *, elsewhere: bool = False) -> Pl
         raise ConfigError("config: device: 'cuda', but no CUDA device is found; valid here: auto, cpu")
     scale = settings.scale if settings.scale != "auto" else ("paper" if device == "cuda" else "quick")
     papers = {name: load_paper(root, name) for name in select_papers(root, settings.papers)}
-    check_overrides(list(papers.values()), settings.set)
-    plan = Plan(root, settings, scale, device, papers)
-    for paper in papers.values():
+    benchmarks = {name: load_paper(root, name, "benchmarks") for name in benchmark_names(root)}
+    check_overrides([*papers.values(), *benchmarks.values()], settings.set)
+    plan = Plan(root, settings, scale, device, papers, benchmarks)
+    for paper in (*papers.values(), *benchmarks.values()):
         for experiment, block in paper.experiments.items():
             for variant in block.variants:
                 resolve_params(paper, experiment, variant, scale, settings.set)

@@ -73,7 +73,7 @@ def test_a_constant_has_the_balanced_accuracy_of_chance_whatever_the_majority():
         assert found.readings[kind].balanced_accuracy == pytest.approx(1 / 3, abs=1e-12), kind
 
 
-def test_the_worst_is_chosen_on_validation_rows():
+def test_the_worst_is_chosen_on_known_rows():
     """Unseen rows where only the linear attacker is right do not change which one was called the worst."""
     x = torch.randn(2400, 2, generator=rows(7))
     x = x + 0.3 * x.sign()

@@ -1,0 +1,97 @@
+"""The frontier from records: ``python -m benchmarks.removal.figures frontier out.svg out.png --records …``."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from benchmarks.removal.readings import GROUNDS, METHODS, Frontier, frontiers
+from common.plotting import figure, finish
+from common.plotting.cli import draw
+from common.results import Record
+
+MARKERS = dict(zip(METHODS, "*osD^vP", strict=True))
+# no line where there is one strength; black for the reference that every method is held to
+COLOURS = {name: "0.1" if name == "none" else f"C{k - 1}" for k, name in enumerate(METHODS)}
+
+
+def frontier(records: Sequence[Record], title: str) -> Figure:
+    """Draw a panel per ground: what is left of the task over what the worst attacker reads; upper left is best."""
+    found = frontiers(records)
+    grounds = [name for name in GROUNDS if any(f.ground == name for f in found)]
+    fig, panels = figure(max(1, len(grounds)), width=4.3, height=4.6, share_y=False)
+    handles: dict[str, object] = {}
+    for axes, ground in zip(panels, grounds, strict=False):
+        own = [f for f in found if f.ground == ground]
+        for one in own:
+            handles[METHODS[one.method]] = _line(axes, one)
+        _frame(axes, ground, own)
+    if handles:
+        fig.legend(
+            list(handles.values()),
+            list(handles),
+            loc="outside lower center",
+            ncols=4 if len(grounds) > 2 else 2,
+            fontsize=7,
+        )
+    attacked = [r for f in found for r in f.records]
+    note = "worst of linear, MLP, boosting and kNN by cross-validation; numbers: strength; bars: one sd over seeds"
+    return finish(fig, title, attacked or records, note)
+
+
+def _line(axes: Axes, one: Frontier) -> object:
+    """Draw one method through its strengths, with one standard deviation over seeds both ways."""
+    read = [(one.values("worst_balanced", s), one.values("utility_balanced", s)) for s in one.strengths]
+    x, y = ([float(values.mean()) for values in side] for side in zip(*read, strict=True))
+    dx, dy = ([float(v.std(ddof=1)) if len(v) > 1 else 0.0 for v in side] for side in zip(*read, strict=True))
+    colour = COLOURS[one.method]
+    drawn = axes.errorbar(
+        x,
+        y,
+        xerr=dx if any(dx) else None,
+        yerr=dy if any(dy) else None,
+        fmt=MARKERS[one.method] + "-",
+        color=colour,
+        markersize=9 if one.method == "none" else 4.5,
+        linewidth=1,
+        elinewidth=0.6,
+        zorder=3 if one.method == "none" else 2,
+    )
+    if len(one.strengths) > 1:
+        for k in (0, -1):
+            axes.annotate(
+                one.strengths[k], (x[k], y[k]), fontsize=6, color=colour, xytext=(3, 3), textcoords="offset points"
+            )
+    return drawn
+
+
+def _frame(axes: Axes, ground: str, own: Sequence[Frontier]) -> None:
+    """Label a panel and draw the chance levels of both labels."""
+    name, private, utility = GROUNDS[ground]
+    first = own[0]
+    chance = float(first.values("chance", first.strengths[0])[0])
+    levels = {"v": chance, "h": chance}  # both labels have the same number of classes on every ground
+    axes.axvline(levels["v"], color="0.4", linestyle=":", linewidth=1)
+    axes.axhline(levels["h"], color="0.4", linestyle=":", linewidth=1)
+    reach = [v for one in own for s in one.strengths for v in one.values("utility_balanced", s)]
+    axes.set_ylim(min(chance, float(np.min(reach))) - 3, float(np.max(reach)) + 4)
+    axes.set_title(name)
+    axes.set_xlabel(f"worst attacker on {private}, balanced accuracy (%)")
+    axes.set_ylabel(f"fresh probe on {utility}, balanced accuracy (%)")
+    axes.annotate("chance", (chance, 1), xycoords=("data", "axes fraction"), fontsize=6, color="0.4", va="top")
+
+
+FIGURES: dict[str, Callable[[Sequence[Record], str], Figure]] = {"frontier": frontier}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Draw one figure from the command line."""
+    return draw(argv, "removal", FIGURES, __doc__ or "")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
