@@ -38,6 +38,7 @@ def aum_bars(records: Sequence[Record], title: str) -> Figure:
                 axes.bar(k + (place - 1) * 0.27, seen.mean(), 0.25, yerr=error, color=f"C{place}", label=label)
         axes.set_xticks(range(len(DEPTHS)), [f"ResNet-{d}" for d in DEPTHS], fontsize=7)
         axes.set_title(SETS[name])
+        axes.set_xlim(-0.5, len(DEPTHS) - 0.5)
         axes.set_ylim(0, 1)
     all_axes[0].set_ylabel("AUM")
     handles, labels = all_axes[0].get_legend_handles_labels()
@@ -59,11 +60,13 @@ def heat_maps(records: Sequence[Record], title: str) -> Figure:
         axes.imshow(grid, origin="lower", cmap="viridis", vmin=np.nanmin(grid) - 0.01, vmax=np.nanmax(grid) + 0.01)
         for i, row in enumerate(grid):
             for j, value in enumerate(row):
-                axes.text(j, i, f"{value:.3f}", ha="center", va="center", color="w", fontsize=7)
+                colour = "k" if value > (np.nanmin(grid) + np.nanmax(grid)) / 2 else "w"
+                axes.text(j, i, f"{value:.3f}", ha="center", va="center", color=colour, fontsize=7)
         axes.set_xticks(range(len(p["grid3"])), [f"{v:g}" for v in p["grid3"]])
         axes.set_yticks(range(len(p["grid2"])), [f"{v:g}" for v in p["grid2"]])
         axes.grid(visible=False)
         axes.set_xlabel("λ3")
+        axes.spines[:].set_visible(False)
         axes.set_title(f"λ1 = {l1:g}: AUM")
     all_axes[0].set_ylabel("λ2")
     return finish(fig, title, records, "each panel has its own colours")

@@ -31,6 +31,7 @@ def strip(axes: Axes, pictures: Pictures, label: str) -> None:
     axes.set_xticks([])
     axes.set_yticks([])
     axes.grid(visible=False)
+    axes.spines[:].set_visible(False)
     axes.set_ylabel(label, fontsize=7, rotation=0, ha="right", va="center")
 
 
