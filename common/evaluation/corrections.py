@@ -70,6 +70,8 @@ def read_corrections(path: Path) -> list[Correction]:
         lines = path.read_text(encoding="utf-8").splitlines()
     except FileNotFoundError:
         raise AgreementError(f"{path}: no such file; it holds the table | {' | '.join(COLUMNS)} |") from None
+    except UnicodeDecodeError as error:
+        raise AgreementError(f"{path}: not a text: {error}") from None
     heads = [number for number, line in enumerate(lines, start=1) if _cells(line) == COLUMNS]
     if len(heads) != 1:
         raise AgreementError(f"{path}: {len(heads)} tables with the head | {' | '.join(COLUMNS)} |; keep one")

@@ -67,14 +67,22 @@ def read_reproduced(path: Path) -> list[Accepted]:
     path = Path(path)
     if not path.exists():
         return []
-    reader = csv.DictReader(io.StringIO(path.read_text(encoding="utf-8"), newline=""), strict=True)
+    try:
+        return _read(path, path.read_text(encoding="utf-8"))
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise AgreementError(f"{path}: not readable as CSV: {error}; write the file with accept()") from None
+
+
+def _read(path: Path, text: str) -> list[Accepted]:
+    """Return the accepted numbers in a text."""
+    reader = csv.DictReader(io.StringIO(text, newline=""), strict=True)
     if tuple(reader.fieldnames or ()) != COLUMNS:
         raise AgreementError(f"{path}:1: columns: write {','.join(COLUMNS)}")
     rows: dict[tuple, Accepted] = {}
     for cells in reader:
         row = _parse(path, reader.line_num, cells)
         if row.key in rows:
-            raise AgreementError(f"{path}:{reader.line_num}: {':'.join(row.key)} comes twice; keep one")
+            raise AgreementError(f"{path}:{reader.line_num}: {row.key!r} comes twice; keep one")
         rows[row.key] = row
     return list(rows.values())
 

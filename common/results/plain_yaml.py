@@ -32,5 +32,5 @@ def parse_yaml(content: str | bytes) -> Any:
         raise YamlError(" ".join(str(error).split())) from None
     except RecursionError:
         raise YamlError("nested too deeply") from None
-    except (ValueError, KeyError, AttributeError, TypeError, OverflowError) as error:
+    except (ValueError, LookupError, AttributeError, TypeError, OverflowError) as error:
         raise YamlError(" ".join(f"{type(error).__name__}: {error}".split())) from None

@@ -154,7 +154,7 @@ def config_name(path: Path) -> str:
 def read_config(path: Path) -> JobConfig:
     """Read a resolved configuration; one line says what is wrong with it."""
     try:
-        return JobConfig.model_validate_json(Path(path).read_text(encoding="utf-8"))
+        return JobConfig.model_validate_json(Path(path).read_bytes())
     except FileNotFoundError:
         raise ConfigError(f"{path}: no such configuration; write it with: python -m common.workflow resolve") from None
     except ValidationError as error:
