@@ -33,9 +33,8 @@ class Evaluation:
         (self.cell,) = job.config.needs
         self.strengths = [f"{s:g}" for s in job.needed(self.cell, seeds[0]).params["strengths"]]
         p = self.p
-        self.settings = BatterySettings(
-            mlp=MLPSettings(patience=p["patience"], most_epochs=p["most_epochs"]), rounds=p["rounds"]
-        )
+        mlp = MLPSettings(patience=p["patience"], most_epochs=p["most_epochs"])
+        self.settings = BatterySettings(folds=p["folds"], mlp=mlp, rounds=p["rounds"])
         cell = job.config.cell
         label = f"removal {cell.experiment}/{cell.variant}, seeds {seeds}"
         self.progress = Progress(label, len(seeds) * len(self.strengths))
