@@ -183,7 +183,10 @@ FIRST |= {
     f"{NAME}.lambdas.{k}": v
     for k, v in {"grid2": [0.5], "grid3": [1.0], "attack_images": 14, "attack_epochs": 1}.items()
 }
-FIRST |= {f"{NAME}.reconstruction.epochs": 1, f"{NAME}.reconstruction.batch": 4}
+FIRST |= {f"{NAME}.reconstruction.epochs": 1, f"{NAME}.reconstruction.batch": 4, f"{NAME}.attention.probe_images": 40}
+FIRST |= {
+    f"{NAME}.parallel.{k}": v for k, v in {"batch": 4, "images": 8, "steps": 1, "rounds": 1, "warm_up": 1}.items()
+}
 
 
 @pytest.mark.slow
@@ -194,10 +197,18 @@ class TestFirstStepsAtScalePaper:
         "cells",
         [
             ["cifar10/unlearn_deep"],
-            ["celeba/unlearn", "celeba_attack/unlearn", "reconstruction/unlearn"],
+            [
+                "celeba/unlearn",
+                "celeba_attack/unlearn",
+                "reconstruction/unlearn",
+                "celeba/before",
+                "celeba/area",
+                "attention/celeba",
+            ],
             ["cifar10/area", "cifar10_attack/area"],
             ["fairface/unlearn_age"],
             ["lambdas/l2_5"],
+            ["parallel/r50"],
         ],
     )
     def test_every_kind_of_job(self, cells, root, tmp_path):
@@ -207,7 +218,7 @@ class TestFirstStepsAtScalePaper:
             found = record(tmp_path, cell, "paper")
             assert found["status"] == "ok", found["message"]
         side = record(tmp_path, cells[0], "paper")["params"]["side"]
-        assert side == (32 if cells[0].startswith("cifar10") else 64)
+        assert side == (32 if cells[0].startswith(("cifar10", "parallel")) else 64)
 
 
 class TestBadInput:
