@@ -23,7 +23,7 @@ def frontier(records: Sequence[Record], title: str) -> Figure:
     """Draw a panel per ground: what is left of the task over what the worst attacker reads; upper left is best."""
     found = frontiers(records)
     grounds = [name for name in GROUNDS if any(f.ground == name for f in found)]
-    fig, panels = figure(max(1, len(grounds)), width=4.3, height=4.6, share_y=False)
+    fig, panels = figure(max(1, len(grounds)), width=4.2, height=3.9, share_y=False)
     handles: dict[str, object] = {}
     for axes, ground in zip(panels, grounds, strict=False):
         own = [f for f in found if f.ground == ground]
@@ -31,15 +31,9 @@ def frontier(records: Sequence[Record], title: str) -> Figure:
             handles[METHODS[one.method]] = _line(axes, one)
         _frame(axes, ground, own)
     if handles:
-        fig.legend(
-            list(handles.values()),
-            list(handles),
-            loc="outside lower center",
-            ncols=4 if len(grounds) > 2 else 2,
-            fontsize=7,
-        )
+        fig.legend(list(handles.values()), list(handles), loc="outside right upper", fontsize=7.5)
     attacked = [r for f in found for r in f.records]
-    note = "worst of linear, MLP, boosting and kNN by cross-validation; numbers: strength; bars: one sd over seeds"
+    note = "upper left is best; worst of linear, MLP, boosting, kNN by cross-validation; numbers: strength; bars: sd"
     return finish(fig, title, attacked or records, note)
 
 
@@ -74,9 +68,8 @@ def _frame(axes: Axes, ground: str, own: Sequence[Frontier]) -> None:
     name, private, utility = GROUNDS[ground]
     first = own[0]
     chance = float(first.values("chance", first.strengths[0])[0])
-    levels = {"v": chance, "h": chance}  # both labels have the same number of classes on every ground
-    axes.axvline(levels["v"], color="0.4", linestyle=":", linewidth=1)
-    axes.axhline(levels["h"], color="0.4", linestyle=":", linewidth=1)
+    for line in (axes.axvline, axes.axhline):  # both labels have as many classes, on every ground
+        line(chance, color="0.4", linestyle=":", linewidth=1)
     reach = [v for one in own for s in one.strengths for v in one.values("utility_balanced", s)]
     axes.set_ylim(min(chance, float(np.min(reach))) - 3, float(np.max(reach)) + 4)
     axes.set_title(name)
