@@ -51,7 +51,11 @@ class MemoryGroup:
         self.folder = base / ("memory" if self.old else "") / name
         self.folder.mkdir()
         limit = self.folder / ("memory.limit_in_bytes" if self.old else "memory.max")
-        limit.write_text(str(megabytes << 20))
+        try:
+            limit.write_text(str(megabytes << 20))
+        except OSError:
+            self.folder.rmdir()
+            raise
 
     def enter(self):
         (self.folder / "cgroup.procs").write_text(str(os.getpid()))
