@@ -139,12 +139,22 @@ def _array(features: Tensor) -> NDArray[np.float64]:
     return features.detach().float().cpu().numpy().astype(np.float64)
 
 
+def _some(share: float, codes: NDArray[np.int64]) -> int:
+    """Return how many rows to hold back: a share of all, and at least one per class."""
+    return max(round(share * len(codes)), int(codes.max()) + 1)
+
+
 def _boosting(
     x: NDArray[np.float64], codes: NDArray[np.int64], fresh: NDArray[np.float64], seed: int, s: BatterySettings
 ) -> tuple[NDArray[np.float64], bool]:
     """Return log p (rows, classes) of boosted trees, and whether they stopped by themselves."""
     trees = HistGradientBoostingClassifier(
-        max_iter=s.rounds, max_leaf_nodes=s.leaves, early_stopping=True, n_iter_no_change=10, random_state=seed
+        max_iter=s.rounds,
+        max_leaf_nodes=s.leaves,
+        early_stopping=True,
+        validation_fraction=_some(0.1, codes),
+        n_iter_no_change=10,
+        random_state=seed,
     ).fit(x, codes)
     return np.log(trees.predict_proba(fresh).clip(min=LEAST_PROBABILITY)), bool(trees.n_iter_ < s.rounds)
 
@@ -166,7 +176,8 @@ def _neighbours(
         nearest = KNeighborsClassifier(k).fit(x[rows], codes[rows])
         return np.log((k * nearest.predict_proba(wanted) + priors) / (k + 1))
 
-    learn, watch = train_test_split(np.arange(len(x)), test_size=0.2, random_state=seed, stratify=codes)
+    some = _some(0.2, codes)
+    learn, watch = train_test_split(np.arange(len(x)), test_size=some, random_state=seed, stratify=codes)
 
     def held_back(k: int) -> float:
         return -float(log_p(learn, x[watch], k)[np.arange(len(watch)), codes[watch]].mean())

@@ -97,6 +97,13 @@ def test_metrics_are_flat_finite_numbers():
     assert all(math.isfinite(value) for value in metrics.values())
 
 
+def test_few_rows_of_many_classes():
+    labels = torch.arange(160) % 10
+    found = run(torch.eye(10)[labels], labels, train=80)
+    assert found.readings["knn"].accuracy > 0.9
+    assert found.chance == 0.1
+
+
 def test_same_generator_same_findings():
     labels = torch.randint(0, 3, (700,), generator=rows(0))
     x = torch.randn(700, 3, generator=rows(5)) + labels[:, None]
