@@ -34,6 +34,7 @@ def test_pictures_are_taken_in_and_none_from_outside(tmp_path):
 def test_markup_in_a_text_stays_text(tmp_path):
     _, html = page(tmp_path, "<script>alert(1)</script> [x](javascript:alert(2))\n\n| a |\n| --- |\n| <b>1</b> |")
     assert "<script>" not in html
+    assert "unsafe" not in html
     assert 'javascript:alert(2)"' not in html
     assert "&lt;b&gt;1&lt;/b&gt;" in html
 

@@ -15,6 +15,7 @@ from markdown_it.token import Token
 from markupsafe import Markup
 
 from common.workflow.report.files import data_uri
+from common.workflow.report.page import digest
 
 _HERE = Path(__file__).parent
 _FIRST = ("README.md", "CONTRIBUTING.md", "CORRECTIONS.md")
@@ -59,12 +60,14 @@ def render(guide: Guide, pages: list[Guide], root: Path) -> str:
             token.attrs["src"] = _picture(str(token.attrs["src"]), guide.source, root)
     body = markdown.renderer.render(tokens, markdown.options, {})
     environment = Environment(loader=FileSystemLoader(_HERE), autoescape=True, undefined=StrictUndefined)
-    style = (_HERE.parent / "report" / "style.css").read_text(encoding="utf-8")
+    sheets = (_HERE.parent / "report" / "style.css", _HERE / "guide.css")
+    style = "\n".join(sheet.read_text(encoding="utf-8") for sheet in sheets)
     return environment.get_template("guide.html.j2").render(
         guide=guide,
         pages=pages,
         body=Markup(body),  # noqa: S704 - rendered with markup in the text escaped
-        style=Markup(style),  # noqa: S704 - our own file
+        style=Markup(style),  # noqa: S704 - our own files
+        digest=digest(style),
     )
 
 

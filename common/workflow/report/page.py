@@ -62,7 +62,7 @@ def render(scale: str, papers: Sequence[PaperSection], when: str, commit: str) -
         style=Markup(style),  # noqa: S704 - our own file
         script=Markup(script),  # noqa: S704 - our own file
         policy=(
-            f"default-src 'none'; img-src data:; style-src '{_digest(style)}'; script-src '{_digest(script)}'; "
+            f"default-src 'none'; img-src data:; style-src '{digest(style)}'; script-src '{digest(script)}'; "
             "base-uri 'none'; form-action 'none'"
         ),
         verdicts=VERDICTS,
@@ -79,6 +79,6 @@ def _inline(name: str) -> str:
     return "\n" + (_HERE / name).read_text(encoding="utf-8").strip() + "\n"
 
 
-def _digest(text: str) -> str:
+def digest(text: str) -> str:
     """Return the source expression of a content security policy that admits exactly ``text``."""
     return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode("ascii")
