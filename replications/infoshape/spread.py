@@ -55,8 +55,9 @@ def accepted(path: Path) -> dict[tuple[str, str, str], dict[str, str]]:
     with path.open(encoding="utf-8", newline="") as stream:
         for row in csv.DictReader(stream):
             key = (row["artefact"], row["entry"], row["metric"])
-            better = key not in found or SCALES.index(row["scale"]) < SCALES.index(found[key]["scale"])
-            if row["scale"] in SCALES and better:
+            if row["scale"] not in SCALES:
+                continue
+            if key not in found or SCALES.index(row["scale"]) < SCALES.index(found[key]["scale"]):
                 found[key] = row
     return found
 

@@ -32,3 +32,11 @@ def test_every_printed_number_but_the_closed_forms_has_its_claim():
 
     artefacts = {row.artefact for row in read_published(spread.FOLDER / "published.csv")}
     assert artefacts - set(spread.CLAIMS) == {"eq3_5"}
+
+
+@pytest.mark.parametrize("scales", [("quick", "reduced", "paper"), ("paper", "reduced", "quick")])
+def test_the_largest_scale_counts_and_quick_never(tmp_path, scales):
+    head = "artefact,entry,metric,scale,mean\n"
+    path = tmp_path / "reproduced.csv"
+    path.write_text(head + "".join(f"fig,a,m,{scale},1\n" for scale in scales) + "fig,b,m,quick,1\n")
+    assert {key[1]: row["scale"] for key, row in spread.accepted(path).items()} == {"a": "paper"}
