@@ -62,8 +62,6 @@ def _staircase(options: argparse.Namespace) -> list[dict]:
     rows = accuracy.read(log)
     log.parent.mkdir(parents=True, exist_ok=True)
     climbers = {"smile (ours)": partial(staircase.climb_ours, "smile", **staircase.SETTINGS)}
-    if options.peers != "none":
-        climbers["SMILE (torch-mist)"] = staircase.climb_mist
     for name, climb in climbers.items():
         for cubic in (False, True):
             if any(row["cubic"] == cubic and row["estimator"] == name for row in rows):

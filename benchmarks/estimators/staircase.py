@@ -53,21 +53,3 @@ def climb_ours(name: str, cubic: bool, seed: int = 0, **settings: object) -> dic
     start = time.process_time()
     values = create(name, seed=seed, **settings).stream(make_draw(cubic, seed), STEPS * len(STAIRS))  # type: ignore[attr-defined]
     return judge(values, time.process_time() - start)
-
-
-def climb_mist(cubic: bool, seed: int = 0) -> dict[str, float]:
-    """Run torch-mist's SMILE up the same staircase: its joint critic with 16 negatives, our rate and width."""
-    from torch_mist.estimators import smile
-
-    torch.manual_seed(seed)
-    estimator = smile(x_dim=DIMENSION, y_dim=DIMENSION, hidden_dims=[256, 256], neg_samples=16)
-    optimiser = torch.optim.Adam(estimator.parameters(), lr=SETTINGS["lr"])
-    draw, values, start = make_draw(cubic, seed), [], time.process_time()
-    for step in range(STEPS * len(STAIRS)):
-        x, y = draw(step)
-        with torch.no_grad():
-            values.append(float(estimator.mutual_information(x, y)))
-        optimiser.zero_grad()
-        estimator.loss(x, y).backward()
-        optimiser.step()
-    return judge(np.array(values), time.process_time() - start)
