@@ -8,10 +8,11 @@ from sklearn.preprocessing import StandardScaler
 from torch import nn
 
 from common.plotting import save
-from common.results import Origin, Provenance, Record
+from common.results import Origin, Record
 from common.training.machine import Machine
 from replications.attribute_unlearning.attention import attention_figure
 from replications.attribute_unlearning.gradcam_figure import averages, fit_probe, inside, probe_maps
+from tests.handmade import PROVENANCE
 
 CPU = Machine(torch.device("cpu"), None)
 
@@ -77,20 +78,7 @@ class TestFigure:
             metrics={**metrics, "chance": 0.5, "removed": 0.3} if status == "ok" else {},
             series=series if status == "ok" else {},
             params={},
-            provenance=Provenance(
-                commit="c",
-                dirty=False,
-                code="c",
-                environment="e",
-                torch="t",
-                device="cpu",
-                dtype="fp32",
-                threads=1,
-                ensemble=1,
-                started="now",
-                seconds=1,
-                peak_memory_mb=1,
-            ),
+            provenance=PROVENANCE,
             status=status,
             message="" if status == "ok" else "step 3: loss",
         )

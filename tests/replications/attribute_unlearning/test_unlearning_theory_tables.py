@@ -2,23 +2,9 @@
 
 import pytest
 
-from common.results import Origin, Provenance, Record
+from common.results import Origin, Record
 from replications.attribute_unlearning import lemmas, theory_tables
-
-PROVENANCE = Provenance(
-    commit="c",
-    dirty=False,
-    code="c",
-    environment="e",
-    torch="t",
-    device="cpu",
-    dtype="fp32",
-    threads=1,
-    ensemble=1,
-    started="now",
-    seconds=1,
-    peak_memory_mb=1,
-)
+from tests.handmade import PROVENANCE
 
 
 def record(experiment, variant, seed, metrics):
