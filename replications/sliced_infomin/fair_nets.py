@@ -12,7 +12,7 @@ from torch.nn.functional import leaky_relu
 
 from common.losses.correlation import correlation
 from replications.sliced_infomin.method import Generators, Infomin
-from replications.sliced_infomin.rivals import Stack, slope_02
+from replications.sliced_infomin.stack import Stack, slope_02
 
 CODE = 80  # dimensions of Z
 
@@ -73,7 +73,7 @@ class MemberAdam(torch.optim.Adam):
     """Adam whose step is scaled per member of a stack: ``scale`` (members,), changed in place by a schedule."""
 
     def __init__(self, parameters: Any, lr: float, scale: Tensor) -> None:
-        super().__init__(parameters, lr=lr)
+        super().__init__(parameters, lr=lr, fused=True)
         self.scale = scale
 
     @torch.no_grad()

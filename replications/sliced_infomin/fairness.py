@@ -28,6 +28,7 @@ from replications.sliced_infomin.fair_nets import CODE, FairNet, MemberAdam
 from replications.sliced_infomin.fair_tables import load_rows
 from replications.sliced_infomin.judge import Codes, Judged, Settings, judge
 from replications.sliced_infomin.rivals import make_infomin, penalty_of
+from replications.sliced_infomin.stack import take_rows
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -71,12 +72,12 @@ class Fairness:
 
     @torch.no_grad()
     def max_step(self, rows: int) -> None:
-        """Make a max step on ``rows`` training rows drawn at random, by present codes."""
+        """Make a max step on ``rows`` training rows drawn at random, by present codes, where there is one to make."""
+        if not self.infomin.fitted:
+            return
         n = self.fit.x.shape[1]
         chosen = torch.stack([torch.randperm(n, generator=g)[: min(rows, n)] for g in self.noise])
-        x, t = (
-            v.gather(1, chosen[..., None].to(v.device).expand(-1, -1, v.shape[-1])) for v in (self.fit.x, self.fit.t)
-        )
+        x, t = (take_rows(v, chosen.to(v.device)) for v in (self.fit.x, self.fit.t))
         self.infomin.max_step(self.net.encoder(x), t, self.noise)
 
     def after_epoch(self, trainer: Trainer) -> dict[str, list[float]]:

@@ -15,7 +15,7 @@ from torch.nn.functional import leaky_relu
 from common.estimators.optimiser import FlatAdam
 from common.losses.correlation import correlation
 from common.training.seeding import generator
-from replications.sliced_infomin.rivals import Stack
+from replications.sliced_infomin.stack import Stack, take_rows
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ def judge(codes: Codes, settings: Settings, roles: list[tuple[str | int, ...]], 
     with torch.enable_grad():
         for step in range(1, settings.steps + 1):
             rows = torch.stack([torch.randint(cut, (settings.batch,), generator=g) for g in generators])
-            z, target = (_take(v, rows.to(v.device)) for v in (codes.train, codes.target))
+            z, target = (take_rows(v, rows.to(v.device)) for v in (codes.train, codes.target))
             adam.zero_grad()
             (-_signed(nets, z, target).sum()).backward()
             adam.step()
@@ -81,10 +81,6 @@ def judge(codes: Codes, settings: Settings, roles: list[tuple[str | int, ...]], 
 
 def _network(d: int, hidden: tuple[int, ...], generators: list[torch.Generator]) -> Stack:
     return Stack((d, *hidden, 1), (*[leaky_relu] * len(hidden), None), generators)
-
-
-def _take(values: Tensor, rows: Tensor) -> Tensor:
-    return values.gather(1, rows[..., None].expand(-1, -1, values.shape[-1]))
 
 
 def _signed(nets: nn.ModuleDict, z: Tensor, target: Tensor) -> Tensor:

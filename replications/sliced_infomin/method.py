@@ -13,14 +13,14 @@ does this (README, D1).
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
-from common.losses.sliced import Slices, fit_slices, random_directions, slice_features, standardise
+from common.losses.sliced import Slices, fit_slices, random_directions
+from replications.sliced_infomin.cubic import centred_features, ridge_solve, scores, times, units
 
 RIDGE = 1e-3  # on both covariances, as in the authors' code
 FIT_SHARE = 0.8  # of D' that the slices are fitted on; the rest is theirs to be checked on
@@ -31,10 +31,11 @@ Generators = Sequence[torch.Generator]
 class Infomin(nn.Module):
     """A proxy of I(Z; T) for a stack of models: a max step that fits it to codes, a min step that the encoder descends.
 
-    Codes are (members, n, d_z), attributes (members, n, d_t). ``learns`` says that the max step trains a network, whose
-    last state rather than its best counts; ``attached`` that the min step may send a gradient to T as well.
+    Codes are (members, n, d_z), attributes (members, n, d_t). ``fitted``: there is a max step; ``learns``: it trains a
+    network, whose last state rather than its best counts; ``attached``: the min step may send a gradient to T as well.
     """
 
+    fitted = True
     learns = False
     attached = False
 
@@ -48,7 +49,7 @@ class Infomin(nn.Module):
 
 @dataclass(frozen=True)
 class ScalarSlices:
-    """The solution for a scalar T, per member: slices Theta (m, d, S), weights w (m, 3 S) and v (m, 3), feature means.
+    """The solution for a scalar T, per member: slices Theta (m, d, S), weights w (m, 3 S) and v (m, 3).
 
     ``value`` (m,) is the correlation that the ridge leaves, on the rows fitted.
     """
@@ -56,59 +57,44 @@ class ScalarSlices:
     theta: Tensor
     w: Tensor
     v: Tensor
-    mean_z: Tensor
-    mean_t: Tensor
     value: Tensor
 
     def correlation(self, z: Tensor, t: Tensor) -> Tensor:
         """Return |rho| of the two scores per member, each batch standardised by itself."""
-        left = (torch.vmap(slice_features)(z, self.theta) - self.mean_z) @ self.w[..., None]
-        right = (_features_of_scalar(t, self.theta.shape[-1]) - self.mean_t) @ self.v[..., None]
-        return (torch.vmap(standardise)(left) * torch.vmap(standardise)(right)).mean((-1, -2)).abs()
-
-
-def _features_of_scalar(t: Tensor, slices: int) -> Tensor:
-    """Return (m, n, 3): the slices of a scalar are +-t, so S of them span tanh(t), its square and its cube.
-
-    S equal columns under the ridge r I are one column, scaled by sqrt(S), under r: the solution is the same.
-    """
-    return math.sqrt(slices) * torch.vmap(slice_features, in_dims=(0, None))(t, torch.ones(1, 1).to(t))
+        theta, w, v = (part.to(z) for part in (self.theta, self.w, self.v))
+        left = scores(z, theta, w)  # h(theta'Z)
+        right = scores(t, t.new_ones(len(t), 1, 1), v)  # g(phi'T)
+        return (units(left[..., None]) * units(right[..., None])).mean((-1, -2)).abs()
 
 
 def solve_scalar(z: Tensor, t: Tensor, slices: int, generators: Generators, ridge: float = RIDGE) -> ScalarSlices:
     """Solve the max step for codes z (m, n, d) and scalars t (m, n, 1), all members at once, without gradient.
 
-    The same pair as ``common.losses.sliced.fit_slices`` gives. With only three features on the side of T the
-    eigenproblem is 3 x 3 once the regression of those features on the slices is solved, by Cholesky, over features or
-    over rows, whichever are fewer.
+    The same pair as ``common.losses.sliced.fit_slices`` gives. The slices of a scalar are +-t, so S of them span
+    tanh(t), its square and its cube: S equal columns under the ridge r I are one column under r / S. With only three
+    features on the side of T the eigenproblem is 3 x 3 once the regression of those features on the slices is solved,
+    by Cholesky and refinement, over features or over rows, whichever are fewer.
     """
     with torch.no_grad():
         z, t = z.detach().double(), t.detach().double()
         theta = torch.stack([random_directions(slices, z.shape[-1], g, z.dtype) for g in generators]).to(z.device)
-        f, g = torch.vmap(slice_features)(z, theta), _features_of_scalar(t, slices)
-        mean_f, mean_g = f.mean(1, keepdim=True), g.mean(1, keepdim=True)
-        f, g = f - mean_f, g - mean_g
+        f, g = centred_features(z, theta), centred_features(t, t.new_ones(len(t), 1, 1))
         n = z.shape[1]
         if f.shape[-1] <= n:
-            c_zt = f.mT @ g / n
-            back = torch.cholesky_solve(c_zt, torch.linalg.cholesky(_ridged(f.mT @ f / n, ridge)))  # C_zz^-1 C_zt
-            explained = c_zt.mT @ back
+            products = times(f.mT, g)
+            back = ridge_solve(f, products, n * ridge)  # C_zz^-1 C_zt
+            explained = products.mT @ back / n
         else:
-            rows = f @ f.mT / n
-            dual = torch.cholesky_solve(g, torch.linalg.cholesky(_ridged(rows, ridge)))
-            back, explained = f.mT @ dual / n, g.mT @ (rows @ dual) / n
-        root = torch.linalg.cholesky(_ridged(g.mT @ g / n, ridge))  # C_tt = root root'
+            dual = ridge_solve(f.mT, g, n * ridge)
+            back, explained = times(f.mT, dual), g.mT @ (g - n * ridge * dual) / n
+        root = torch.linalg.cholesky(g.mT @ g / n + ridge / slices * torch.eye(3).to(g))  # C_tt = root root'
         half = torch.linalg.solve_triangular(root, explained, upper=False)
         inner = torch.linalg.solve_triangular(root, half.mT, upper=False)
         values, vectors = torch.linalg.eigh((inner + inner.mT) / 2)
         value = values[:, -1].clamp_min(0).sqrt()
         v = torch.linalg.solve_triangular(root.mT, vectors[..., -1:], upper=True)
         w = back @ v / value.clamp_min(1e-300)[:, None, None]
-        return ScalarSlices(theta, w[..., 0], v[..., 0], mean_f, mean_g, value)
-
-
-def _ridged(matrix: Tensor, ridge: float) -> Tensor:
-    return matrix + ridge * torch.eye(matrix.shape[-1], dtype=matrix.dtype, device=matrix.device)
+        return ScalarSlices(theta, w[..., 0], v[..., 0], value)
 
 
 class SlicedInfomin(Infomin):
@@ -134,7 +120,7 @@ class SlicedInfomin(Infomin):
         """Return SI-hat of the mini-batch with slices and weights held."""
         if self.solution is None:
             raise RuntimeError("a max step comes before the first min step")
-        z, t = z.double(), t.double()
         if isinstance(self.solution, ScalarSlices):
             return self.solution.correlation(z, t)
-        return torch.stack([one.correlation(a, b) for one, a, b in zip(self.solution, z, t, strict=True)])
+        pairs = zip(self.solution, z.double(), t.double(), strict=True)
+        return torch.stack([one.correlation(a, b) for one, a, b in pairs])

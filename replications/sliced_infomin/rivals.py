@@ -6,45 +6,22 @@ L2 gradient steps at every max step: t <- t + eta grad_t I_t(f(X); T), a new Ada
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from itertools import pairwise
-
 import torch
-from torch import Tensor, nn
-from torch.nn.functional import cross_entropy, leaky_relu
+from torch import Tensor
+from torch.nn.functional import leaky_relu, softplus
 
 from common.losses.club import club, gaussian_log_likelihood
 from common.losses.correlation import correlation
-from common.losses.distance import distance_correlation
-from common.models.stacked import StackedLinear
 from common.training.routing import full_precision
+from replications.sliced_infomin.distances import distance_correlation
 from replications.sliced_infomin.method import Generators, Infomin, SlicedInfomin
-
-
-class Stack(nn.Module):
-    """Affine maps of a stack of members with an activation after each; ``None`` is none."""
-
-    def __init__(
-        self, sizes: tuple[int, ...], activations: tuple[Callable | None, ...], generators: Generators
-    ) -> None:
-        super().__init__()
-        self.layers = nn.ModuleList(StackedLinear(i, o, generators) for i, o in pairwise(sizes))
-        self.activations = activations
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Map (members, n, sizes[0]) to (members, n, sizes[-1])."""
-        for layer, activation in zip(self.layers, self.activations, strict=True):
-            x = layer(x) if activation is None else activation(layer(x))
-        return x
-
-
-def slope_02(x: Tensor) -> Tensor:
-    """Return leaky ReLU with the slope of 0.2 that the authors' encoder and CLUB have."""
-    return leaky_relu(x, 0.2)
+from replications.sliced_infomin.stack import Stack, affine, slope_02
 
 
 class NoPenalty(Infomin):
     """N/A: nothing is removed."""
+
+    fitted = False
 
     def forward(self, z: Tensor, t: Tensor, generators: Generators = ()) -> Tensor:  # noqa: ARG002
         """Return nought."""
@@ -54,6 +31,8 @@ class NoPenalty(Infomin):
 class Pearson(Infomin):
     """Mean |corr| over all pairs of columns, in [0, 1]."""
 
+    fitted = False
+
     def forward(self, z: Tensor, t: Tensor, generators: Generators = ()) -> Tensor:  # noqa: ARG002
         """Return the mean absolute correlation of each member."""
         return correlation(z.mT[:, :, None], t.mT[:, None]).abs().mean((-1, -2))
@@ -61,6 +40,8 @@ class Pearson(Infomin):
 
 class DistanceCorrelation(Infomin):
     """sqrt of the U-centred distance correlation, clamped at nought before the root, in [0, 1]."""
+
+    fitted = False
 
     def forward(self, z: Tensor, t: Tensor, generators: Generators = ()) -> Tensor:  # noqa: ARG002
         """Return each member's distance correlation."""
@@ -78,7 +59,7 @@ class Adversary(Infomin):
 
     def max_step(self, z: Tensor, t: Tensor, generators: Generators) -> None:
         """Take ``l2`` gradient steps on the codes given; the encoder gets none."""
-        adam = torch.optim.Adam(self.parameters(), lr=self.lr)
+        adam = torch.optim.Adam(self.parameters(), lr=self.lr, fused=True)
         for _ in range(self.l2):
             adam.zero_grad(set_to_none=True)
             with torch.enable_grad():
@@ -122,12 +103,33 @@ class NeuralTC(Adversary):
 
     def forward(self, z: Tensor, t: Tensor, generators: Generators) -> Tensor:
         """Return minus the classifier's cross-entropy per member."""
+        mixed = t.gather(1, self._partners(z, generators)[..., None].expand(t.shape))
+        evidence = self.evidence(z, t, mixed)  # ln p(mixed) - ln p(joint)
         rows = z.shape[1]
-        mixed = [torch.stack([torch.randperm(rows, generator=g) for g in generators]).to(z.device) for _ in range(2)]
-        shuffled = [v.gather(1, order[..., None].expand(v.shape)) for v, order in zip((z, t), mixed, strict=True)]
-        logits = self.d(torch.cat([torch.cat([z, t], -1), torch.cat(shuffled, -1)], 1))
-        labels = torch.arange(2, device=z.device).repeat_interleave(rows).expand(len(z), -1)
-        return -cross_entropy(logits.mT, labels, reduction="none").mean(1)
+        return -(softplus(evidence[:, :rows]) + softplus(-evidence[:, rows:])).mean(1) / 2
+
+    def evidence(self, z: Tensor, t: Tensor, mixed: Tensor) -> Tensor:
+        """Return the difference of both logits of ``d`` (m, 2 n): of the pairs (z, t), then of (z, mixed).
+
+        A pair's first layer is a sum, z U + t V: the product z U serves both halves.
+        """
+        first, second, last = self.d.layers
+        d_z = z.shape[-1]
+        of_z = affine(z, first.weight[:, :d_z], first.bias)
+        h = torch.relu(torch.cat([affine(v, first.weight[:, d_z:], of_z) for v in (t, mixed)], 1))
+        h = leaky_relu(second(h))
+        return affine(h, *(v[..., 1:] - v[..., :1] for v in (last.weight, last.bias)))[..., 0]
+
+    @staticmethod
+    def _partners(z: Tensor, generators: Generators) -> Tensor:
+        """Return for each row of z (m, n) the row of t that it is paired with when both are permuted by themselves.
+
+        With z in the order p and t in the order q, row p_i meets row q_i: the set of pairs, and their mean, is that of
+        z left as it is and t in the order q p^-1, without moving z.
+        """
+        rows = z.shape[1]
+        order_z, order_t = (torch.stack([torch.randperm(rows, generator=g) for g in generators]) for _ in range(2))
+        return torch.empty_like(order_t).scatter_(1, order_z, order_t).to(z.device)
 
 
 class VariationalCLUB(Adversary):

@@ -63,17 +63,15 @@ class TestRivals:
         assert all(v.grad.isfinite().all() for v in found)
 
     def test_tc_is_nought_at_perfect_discrimination_and_ln_2_at_none(self):
-        class Equal(nn.Module):
-            def forward(self, pair):
-                same = (pair[..., 0] - pair[..., 1]).abs() < 1e-6
-                return 100 * torch.stack([same.float(), (~same).float()], -1)
+        def equal(z, t, mixed):  # the evidence of a pair being a mixed one: whether its sides differ
+            return torch.cat([torch.where((z - v).abs()[..., 0] < 1e-6, -100.0, 100.0) for v in (t, mixed)], 1)
 
         tc = NeuralTC(1, 1, 1, draws(1))
         z = torch.arange(400.0)[None, :, None]
         for p in tc.parameters():
             nn.init.zeros_(p)
         assert float(tc(z, z, draws(1)).detach()) == pytest.approx(-math.log(2), abs=1e-6)
-        tc.d = Equal()
+        tc.evidence = equal
         # a few of 400 pairs are fixed points of both permutations: each costs 100 / 800
         assert float(tc(z, z, draws(1))) > -1.0
 
