@@ -13,9 +13,18 @@ from torch.nn.functional import leaky_relu, softplus
 from common.losses.club import club, gaussian_log_likelihood
 from common.losses.correlation import correlation
 from common.training.routing import full_precision
+from replications.sliced_infomin.climb import (
+    across,
+    activate,
+    behind,
+    correlation_slope,
+    passed,
+    send_back,
+    set_gradient,
+)
 from replications.sliced_infomin.distances import distance_correlation
 from replications.sliced_infomin.method import Generators, Infomin, SlicedInfomin
-from replications.sliced_infomin.stack import Stack, affine, slope_02
+from replications.sliced_infomin.stack import Stack, affine, slope_02, take_rows
 
 
 class NoPenalty(Infomin):
@@ -57,19 +66,23 @@ class Adversary(Infomin):
         super().__init__()
         self.l2, self.lr = l2, lr
 
+    @full_precision
+    @torch.no_grad()
     def max_step(self, z: Tensor, t: Tensor, generators: Generators) -> None:
         """Take ``l2`` gradient steps on the codes given; the encoder gets none."""
-        adam = torch.optim.Adam(self.parameters(), lr=self.lr, fused=True)
+        adam = torch.optim.Adam(self.parameters(), lr=self.lr, maximize=True, fused=True)
         for _ in range(self.l2):
-            adam.zero_grad(set_to_none=True)
-            with torch.enable_grad():
-                (-self.climbed(z.detach(), t.detach(), generators).sum()).backward()
+            self.set_gradient(z, t, generators)
             adam.step()
         adam.zero_grad(set_to_none=True)
 
     def climbed(self, z: Tensor, t: Tensor, generators: Generators) -> Tensor:
         """Return what the max step climbs; by default what the min step descends."""
         return self(z, t, generators)
+
+    def set_gradient(self, z: Tensor, t: Tensor, generators: Generators) -> None:
+        """Set the parameters' gradients of the sum of :meth:`climbed`, written out."""
+        raise NotImplementedError(type(self).__name__)
 
 
 class NeuralRenyi(Adversary):
@@ -88,6 +101,11 @@ class NeuralRenyi(Adversary):
         """Return the adversary's |correlation| per member."""
         return correlation(self.f(z).mT, t.mT).abs().mean(-1)
 
+    def set_gradient(self, z: Tensor, t: Tensor, generators: Generators) -> None:  # noqa: ARG002
+        """Set the gradients of the sum of the |correlations|."""
+        found = passed(self.f, z)
+        send_back(self.f, found, correlation_slope(found[-1].mT, t.mT).mT / t.shape[-1])
+
 
 class NeuralTC(Adversary):
     """Minus the two-class cross-entropy of joint against doubly permuted pairs, at most 0; -ln 2 where independent.
@@ -103,8 +121,7 @@ class NeuralTC(Adversary):
 
     def forward(self, z: Tensor, t: Tensor, generators: Generators) -> Tensor:
         """Return minus the classifier's cross-entropy per member."""
-        mixed = t.gather(1, self._partners(z, generators)[..., None].expand(t.shape))
-        evidence = self.evidence(z, t, mixed)  # ln p(mixed) - ln p(joint)
+        evidence = self.evidence(z, t, self._mixed(z, t, generators))  # ln p(mixed) - ln p(joint)
         rows = z.shape[1]
         return -(softplus(evidence[:, :rows]) + softplus(-evidence[:, rows:])).mean(1) / 2
 
@@ -113,23 +130,48 @@ class NeuralTC(Adversary):
 
         A pair's first layer is a sum, z U + t V: the product z U serves both halves.
         """
+        h = torch.relu(torch.cat(self._first(z, t, mixed), 1))
+        return affine(leaky_relu(self.d.layers[1](h)), *self._difference())[..., 0]
+
+    def _first(self, z: Tensor, t: Tensor, mixed: Tensor) -> list[Tensor]:
+        first = self.d.layers[0]
+        u, v = first.weight[:, : z.shape[-1]], first.weight[:, z.shape[-1] :]
+        of_z = affine(z, u, first.bias)
+        return [affine(side, v, of_z) for side in (t, mixed)]
+
+    def _difference(self) -> tuple[Tensor, Tensor]:
+        """Return weight and bias of the second logit less the first."""
+        weight, bias = (v[..., 1:] - v[..., :1] for v in (self.d.layers[2].weight, self.d.layers[2].bias))
+        return weight, bias
+
+    def set_gradient(self, z: Tensor, t: Tensor, generators: Generators) -> None:
+        """Set the gradients of the sum of minus the cross-entropies."""
+        mixed, rows = self._mixed(z, t, generators), z.shape[1]
         first, second, last = self.d.layers
-        d_z = z.shape[-1]
-        of_z = affine(z, first.weight[:, :d_z], first.bias)
-        h = torch.relu(torch.cat([affine(v, first.weight[:, d_z:], of_z) for v in (t, mixed)], 1))
-        h = leaky_relu(second(h))
-        return affine(h, *(v[..., 1:] - v[..., :1] for v in (last.weight, last.bias)))[..., 0]
+        h = torch.cat(self._first(z, t, mixed), 1).relu_()
+        k = activate(affine(h, second.weight, second.bias), leaky_relu)
+        weight, bias = self._difference()
+        evidence = affine(k, weight, bias)
+        slope = torch.cat([-evidence[:, :rows].sigmoid(), evidence[:, rows:].neg().sigmoid()], 1) / (2 * rows)
+        of_weight, of_bias = across(k, slope), slope.sum(1, keepdim=True)
+        last.weight.grad, last.bias.grad = (torch.cat([-v, v], -1) for v in (of_weight, of_bias))
+        slope = behind(slope * weight.mT, k, leaky_relu)
+        set_gradient(second, h, slope)
+        slope = behind(torch.bmm(slope, second.weight.mT), h, torch.relu)
+        joint, other = slope[:, :rows], slope[:, rows:]
+        both = joint + other
+        first.weight.grad = torch.cat([across(z, both), across(t, joint) + across(mixed, other)], 1)
+        first.bias.grad = both.sum(1, keepdim=True)
 
     @staticmethod
-    def _partners(z: Tensor, generators: Generators) -> Tensor:
-        """Return for each row of z (m, n) the row of t that it is paired with when both are permuted by themselves.
+    def _mixed(z: Tensor, t: Tensor, generators: Generators) -> Tensor:
+        """Return for each row of z the row of t that it is paired with when both are permuted by themselves.
 
         With z in the order p and t in the order q, row p_i meets row q_i: the set of pairs, and their mean, is that of
         z left as it is and t in the order q p^-1, without moving z.
         """
-        rows = z.shape[1]
-        order_z, order_t = (torch.stack([torch.randperm(rows, generator=g) for g in generators]) for _ in range(2))
-        return torch.empty_like(order_t).scatter_(1, order_z, order_t).to(z.device)
+        order_z, order_t = (torch.stack([torch.randperm(z.shape[1], generator=g) for g in generators]) for _ in "zt")
+        return take_rows(t, torch.empty_like(order_t).scatter_(1, order_z, order_t).to(t.device))
 
 
 class VariationalCLUB(Adversary):
@@ -146,6 +188,13 @@ class VariationalCLUB(Adversary):
     def climbed(self, z: Tensor, t: Tensor, generators: Generators) -> Tensor:  # noqa: ARG002
         """Return the mean log-likelihood of T given Z: the max step fits q."""
         return gaussian_log_likelihood(t, self.mean(z), self.log_variance(z)).mean(-1)
+
+    def set_gradient(self, z: Tensor, t: Tensor, generators: Generators) -> None:  # noqa: ARG002
+        """Set the gradients of the sum of the mean log-likelihoods."""
+        of_mean, of_variance = passed(self.mean, z), passed(self.log_variance, z)
+        far, precision = t - of_mean[-1], (-of_variance[-1]).exp()
+        send_back(self.mean, of_mean, far * precision / z.shape[1])
+        send_back(self.log_variance, of_variance, (far.square() * precision - 1) / (2 * z.shape[1]))
 
     def forward(self, z: Tensor, t: Tensor, generators: Generators = ()) -> Tensor:  # noqa: ARG002
         """Return the contrastive bound over all pairs, per member."""

@@ -11,11 +11,12 @@ from common.workflow.config import load_yaml
 from common.workflow.job import Job
 from common.workflow.resolve import resolve
 from replications.sliced_infomin import fairness, method, rivals, stack
+from replications.sliced_infomin.climb import activate
 from replications.sliced_infomin.cubic import centred_features, ridge_solve, scores
 from replications.sliced_infomin.distances import distance_correlation
 from replications.sliced_infomin.fair_nets import MemberAdam
 from replications.sliced_infomin.fair_tables import Rows
-from replications.sliced_infomin.rivals import NeuralTC
+from replications.sliced_infomin.rivals import NeuralRenyi, NeuralTC, VariationalCLUB
 from replications.sliced_infomin.stack import Stack, affine, slope_02, take_rows
 
 
@@ -81,6 +82,40 @@ class TestTotalCorrelation:
         slopes = [torch.autograd.grad(v.sum(), [z, *tc.parameters()]) for v in (found, wanted)]
         for one, other in zip(*slopes, strict=True):
             torch.testing.assert_close(one, other)
+
+
+class TestClimb:
+    @pytest.mark.parametrize("d_t", [1, 3])
+    @pytest.mark.parametrize("kind", [NeuralRenyi, NeuralTC, VariationalCLUB])
+    @pytest.mark.parametrize("members", [1, 3])
+    def test_gradients_are_those_of_the_objective(self, kind, d_t, members):
+        infomin = kind(4, d_t, 1, draws(members), hidden=10).double()
+        z, t = normal(members, 30, 4), normal(members, 30, d_t, key=1)
+        parameters = list(infomin.parameters())
+        wanted = torch.autograd.grad(infomin.climbed(z, t, draws(members)).sum(), parameters)
+        with torch.no_grad():
+            infomin.set_gradient(z, t, draws(members))
+        assert any(float(slope.abs().max()) > 1e-3 for slope in wanted)
+        for p, slope in zip(parameters, wanted, strict=True):
+            torch.testing.assert_close(p.grad, slope, rtol=1e-9, atol=1e-12)
+
+    @pytest.mark.parametrize("kind", [NeuralRenyi, NeuralTC, VariationalCLUB])
+    def test_the_max_step_is_adams_by_the_graph(self, kind):
+        written, plain = (kind(4, 1, 5, draws(2), hidden=10, lr=0.01).double() for _ in range(2))
+        z, t = normal(2, 30, 4), normal(2, 30, 1, key=1)
+        written.max_step(z, t, draws(2))
+        adam, generators = torch.optim.Adam(plain.parameters(), lr=0.01), draws(2)
+        for _ in range(5):
+            adam.zero_grad()
+            (-plain.climbed(z, t, generators).sum()).backward()
+            adam.step()
+        for p, q in zip(written.parameters(), plain.parameters(), strict=True):
+            torch.testing.assert_close(p, q, rtol=1e-6, atol=1e-8)
+            assert p.grad is None
+
+    def test_an_activation_without_a_written_slope_is_refused(self):
+        with pytest.raises(ValueError, match="not written out"):
+            activate(normal(1, 2, 3), torch.sin)
 
 
 class TestCubic:
