@@ -105,11 +105,12 @@ def _resnet() -> Iterator[None]:
 
 
 def _perceptron(case: str) -> Iterator[None]:
+    from common.models.stacked import StackedMLP
     from common.models.stacked_norm import stacked_network
     from common.training.arrange import prepare_for_convolutions
 
-    norm = "batch" if case.endswith("norm") else None
-    net = stacked_network(WIDTHS[case], [generator(s, "init") for s in range(SEEDS)], norm=norm)
+    norm, inits = case.endswith("norm"), [generator(s, "init") for s in range(SEEDS)]
+    net = stacked_network(WIDTHS[case], inits, norm="batch") if norm else StackedMLP(WIDTHS[case], inits)
     x, y = _table(case)
     source = Batches({"x": x, "y": y}, 100, [generator(s, "order") for s in range(SEEDS)])
     machine = prepare_for_convolutions("cpu", kernel=1)  # as which a matrix product counts
@@ -118,16 +119,15 @@ def _perceptron(case: str) -> Iterator[None]:
 
 def _train(net: nn.Module, source: Batches, machine: object, members: int = 1) -> Iterator[None]:
     """Return the trainer's run as an iterator over its steps."""
+    from common.losses.classes import stacked_cross_entropy
     from common.training.parts import Part
     from common.training.routing import Route
     from common.training.trainer import Trainer
 
     def step(batch: Batch) -> list[Route]:
         out = net(batch["x"]).float()
-        if members == 1:
-            return [Route(cross_entropy(out, batch["y"]), ("all",), "task")]
-        losses = cross_entropy(out.flatten(0, 1), batch["y"].flatten(), reduction="none").view(members, -1).mean(1)
-        return [Route(losses, ("all",), "task")]
+        loss = stacked_cross_entropy if members > 1 else cross_entropy
+        return [Route(loss(out, batch["y"]), ("all",), "task")]
 
     optimiser = partial(ADAM if members > 1 else SGD, fused=True)
     trainer = Trainer(net, [Part("all", net, optimiser)], step, source, epochs=10**6, machine=machine, members=members)

@@ -1,12 +1,12 @@
 """Where convolutions run fast: precision, memory layout, compiled and concurrent execution, chosen by device.
 
-Measured on one core without matrix units (avx512_bf16 alone), seconds of a training step, batch 100 / 64:
+Measured on cores without matrix units (avx512_bf16 alone), seconds of a training step, batch 100 / 64:
 
 ====================  ========  ============  ==========  ===============
 network               fp32      channels-last bf16        channels-last
 ====================  ========  ============  ==========  ===============
 four 7x7 convolutions 2.1       2.4           1.1         1.3
-… through spectra     0.51
+… through spectra     0.30
 ResNet-18, 32x32      2.2       2.0           1.14        1.06
 ====================  ========  ============  ==========  ===============
 

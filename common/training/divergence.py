@@ -23,11 +23,13 @@ class Watch:
         self.value = torch.zeros(members, device=device)
         self.names: list[str] = []
         self.stopped: dict[int, str] = {}
+        self._marked = device.type != "cpu"  # whether there may be something fresh: on a CPU that is known
 
     def mark(self, step: int, names: Sequence[str], losses: Tensor) -> None:
         """Mark the members whose losses ``(routes, members)`` of ``step`` are the first that cannot be used."""
-        if losses.device.type == "cpu" and bool((losses.abs() <= self.limit).all()):
-            return  # the usual case, at the price of one look
+        if losses.device.type == "cpu" and float(torch.linalg.vector_norm(losses, math.inf)) <= self.limit:
+            return  # the usual case, at the price of one look; a NaN goes through the norm and is not <= anything
+        self._marked = True
         for name in names:
             if name not in self.names:
                 self.names.append(name)
@@ -41,7 +43,7 @@ class Watch:
 
     def fresh(self) -> list[int]:
         """Return the members marked since the last call."""
-        if not bool((self.step >= 0).any()):
+        if not self._marked or not bool((self.step >= 0).any()):
             return []
         found = []
         for member, step in enumerate(self.step.tolist()):
@@ -66,6 +68,7 @@ class Watch:
     def load_state_dict(self, state: dict[str, Tensor], names: list[str], stopped: dict[str, str]) -> None:
         """Take up the marks."""
         self.step, self.cause, self.value = (state[k].to(self.step.device) for k in ("step", "cause", "value"))
+        self._marked = True
         self.names, self.stopped = list(names), {int(k): v for k, v in stopped.items()}
 
 

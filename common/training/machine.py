@@ -1,4 +1,4 @@
-"""What a job asks of its machine: device, precision, threads, and an allocator that keeps its pages."""
+"""What a job asks of its machine: device, precision, threads, fast products, and an allocator that keeps its pages."""
 
 from __future__ import annotations
 
@@ -42,7 +42,38 @@ def prepare(device: str = "auto", precision: str = "auto") -> Machine:
     if threads := os.environ.get("OMP_NUM_THREADS"):
         torch.set_num_threads(int(threads))
     _keep_pages()
+    _fast_fp32_products()
     return Machine(chosen, torch.bfloat16 if bf16 else None)
+
+
+def _fast_fp32_products() -> None:
+    """Send fp32 matrix products to oneDNN on processors where MKL leaves AVX-512 unused: all but Intel's own.
+
+    Torch has no switch for the library alone; what it has is the leave to use bf16 inside fp32 products, which only AMX
+    takes up, so that elsewhere nothing but the library changes. That is checked here rather than believed. Measured on
+    a Zen 5 core: 1024 x 1024 products at 213 GFLOP/s where MKL reaches 97, stacked ones of 100 x 100 at 169 and 84.
+    """
+    if has_matrix_units(torch.device("cpu")) or not _mkl_holds_back():
+        return
+    torch.backends.mkldnn.matmul.fp32_precision = "bf16"
+    if not _products_are_exact():
+        torch.backends.mkldnn.matmul.fp32_precision = "none"
+
+
+def _mkl_holds_back() -> bool:
+    """Return whether this processor has AVX-512 and is not Intel's."""
+    try:
+        intel = "GenuineIntel" in Path("/proc/cpuinfo").read_text(encoding="utf-8")
+    except OSError:
+        return False
+    return not intel and torch.backends.cpu.get_cpu_capability() == "AVX512"
+
+
+def _products_are_exact() -> bool:
+    """Return whether a product of fp32 matrices is good to fp32: bf16 inside would err a thousand times as much."""
+    a = torch.linspace(0.1, 1, 64 * 64).view(64, 64)
+    exact = a.double() @ a.double()
+    return bool(((a @ a).double() - exact).abs().max() < 1e-5 * exact.abs().max())
 
 
 def _keep_pages() -> None:

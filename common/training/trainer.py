@@ -185,7 +185,8 @@ class Trainer:
         chosen = {name for route in turn for name in route.to}
         moved = [part for part in self.parts if part.name in chosen]
         for part in moved:
-            part.optimiser.zero_grad(set_to_none=True)
+            for parameter in part.parameters:  # the optimiser's own zero_grad does this at ten times the price
+                parameter.grad = None
         send(turn, self._named)
         for part in moved:
             part.clip_gradient(self.members)

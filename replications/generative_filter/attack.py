@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from common.estimators.optimiser import FlatAdam, cosine_rate
-from replications.generative_filter.method import classification_loss
+from common.losses.classes import stacked_cross_entropy
 
 # rows (members, batch) and a generator per member's seed -> released codes (members, batch, d)
 Release = Callable[[Tensor], Tensor]
@@ -61,7 +61,7 @@ def fit(
         rows = drawn.repeat_interleave(each, 0)
         adam.lr = cosine_rate(step, settings.steps, settings.lr)
         adam.zero_grad()
-        classification_loss(net(release(rows)), labels.gather(1, rows)).sum().backward()
+        stacked_cross_entropy(net(release(rows)), labels.gather(1, rows)).sum().backward()
         adam.step()
 
 
@@ -73,7 +73,7 @@ def judge(net: nn.Module, draws: Sequence[Tensor], labels: Tensor, classes: int)
     accuracy = torch.zeros(len(labels), dtype=torch.float64)
     for codes in draws:
         logits = torch.cat([net(part) for part in codes.split(1000, 1)], 1).float()
-        loss += classification_loss(logits, labels).double()
+        loss += stacked_cross_entropy(logits, labels).double()
         guess = logits.argmax(-1)
         accuracy += (guess == labels).double().mean(-1)
         pairs = labels * classes + guess

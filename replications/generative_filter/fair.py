@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import softplus
 
-from replications.generative_filter.method import classification_loss
+from common.losses.classes import stacked_cross_entropy
 from replications.generative_filter.vae import Layers
 
 LEAST, MOST = 0.01, 100.0  # lag-fairness clips its multipliers to this range
@@ -45,7 +45,7 @@ def discriminator(codes: int, generators: Sequence[torch.Generator]) -> Layers:
 def information_bound(logits: Tensor, u: Tensor, prior: float) -> Tensor:
     """Return E[log q(u|z)] + H(u) in nats (members,): at most I(z; u), equal to it at the best q."""
     entropy = -(prior * math.log(prior) + (1 - prior) * math.log(1 - prior))
-    return entropy - classification_loss(logits, u)
+    return entropy - stacked_cross_entropy(logits, u)
 
 
 class Multipliers(nn.Module):

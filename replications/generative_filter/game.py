@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Adam
 
+from common.losses.classes import stacked_cross_entropy
 from common.training.batches import Batch, Batches
 from common.training.machine import Machine
 from common.training.parts import Part
@@ -157,12 +158,12 @@ class Game:
             with torch.no_grad():
                 z, y, u = self.released(rows)
             yield [
-                Route(method.classification_loss(self.h(z), y), to=("h",), name="h"),  # eq. (4)
-                Route(method.classification_loss(self.nu(z), u), to=("nu",), name="nu"),  # eq. (5)
+                Route(stacked_cross_entropy(self.h(z), y), to=("h",), name="h"),  # eq. (4)
+                Route(stacked_cross_entropy(self.nu(z), u), to=("nu",), name="nu"),  # eq. (5)
             ]
         z, y, u = self.released(mine)
-        adversary = method.classification_loss(self.h(z), y) / self.scale[0]
-        utility = method.classification_loss(self.nu(z), u) / self.scale[1]
+        adversary = stacked_cross_entropy(self.h(z), y) / self.scale[0]
+        utility = stacked_cross_entropy(self.nu(z), u) / self.scale[1]
         spent = self.mechanism.distortion(self.shares, self.precision)
         loss = method.filter_loss(adversary, utility, spent, self.limits, self.p["beta"], self.p["rho"])
         yield [Route(loss, to=("mechanism",), name="mechanism"), Route(spent, to=(), name="distortion")]  # eq. (3)

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import cross_entropy, elu, one_hot
+from torch.nn.functional import elu, one_hot
 
 from replications.generative_filter.vae import Layers
 
@@ -72,12 +72,6 @@ Mechanism = LinearFilter | GaussianMechanism
 def classifier(codes: int, classes: int, generators: Sequence[torch.Generator], hidden: int = 15) -> Layers:
     """Return FC(15)-ELU-FC(classes), the paper's h and nu (section 6.5.3): 325 parameters for ten classes."""
     return Layers([codes, hidden, classes], generators, elu)
-
-
-def classification_loss(logits: Tensor, labels: Tensor) -> Tensor:
-    """Return the cross-entropy per member in nats of ``logits (members, rows, classes)``."""
-    each = cross_entropy(logits.flatten(0, 1).float(), labels.flatten(), reduction="none")
-    return each.view(labels.shape).mean(-1)
 
 
 def filter_loss(

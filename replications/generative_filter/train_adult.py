@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Adam, RMSprop
 
+from common.losses.classes import stacked_cross_entropy
 from common.results import Origin
 from common.training.batches import Batch, Batches
 from common.training.checkpoint import Checkpoint, save_tensors
@@ -29,7 +30,6 @@ from common.workflow.job import Job, Outcome
 from common.workflow.job import main as run_job
 from replications.generative_filter import fair
 from replications.generative_filter.adult import Bits, read_bits
-from replications.generative_filter.method import classification_loss
 from replications.generative_filter.vae import adult_vae, kl_to_prior, reconstruction_loss, sample
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -82,7 +82,7 @@ class Model(nn.Module):
             yield [
                 Route(error + lagrangian, to=("vae",), name="loss"),
                 Route(-lagrangian, to=("multipliers",), name="lagrangian"),  # the multipliers climb
-                Route(classification_loss(self.q(z.detach()), u), to=("q",), name="q"),
+                Route(stacked_cross_entropy(self.q(z.detach()), u), to=("q",), name="q"),
                 Route(leaked, to=(), name="information"),
                 Route(kl, to=(), name="kl"),
             ]

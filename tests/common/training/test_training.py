@@ -9,6 +9,7 @@ from common.estimators.pairs import PairSampler, take_rows
 from common.losses.variational import donsker_varadhan, remine
 from common.models.stacked import StackedJointCritic
 from common.training.checkpoint import Checkpoint, load_tensors, save_tensors
+from common.training import machine as machines
 from common.training.machine import has_matrix_units, prepare
 from common.training.progress import Progress, clock
 from common.training.resume import ResumableFits
@@ -170,6 +171,30 @@ def test_precision_is_what_was_asked_for():
     assert prepare("cpu", "bf16").dtype == "bf16"
     wanted = "bf16" if has_matrix_units(torch.device("cpu")) else "fp32"
     assert prepare("cpu", "auto").dtype == wanted
+
+
+def test_fp32_products_stay_fp32_whoever_takes_them() -> None:
+    prepare("cpu", "fp32")
+    draw = torch.Generator().manual_seed(0)
+    for left, right in (((7, 30, 40), (7, 40, 20)), ((300, 200), (200, 100)), ((3, 100, 100), (3, 100, 2))):
+        a, b = torch.randn(left, generator=draw), torch.randn(right, generator=draw)
+        exact = a.double() @ b.double()
+        assert ((a @ b) - exact).abs().max() < 3e-6 * exact.abs().max()
+
+
+def test_products_go_back_to_mkl_where_leave_for_bf16_is_taken_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = torch.backends.mkldnn.matmul.fp32_precision
+    monkeypatch.setattr(machines, "has_matrix_units", lambda device: False)
+    monkeypatch.setattr(machines, "_mkl_holds_back", lambda: True)
+    try:
+        monkeypatch.setattr(machines, "_products_are_exact", lambda: False)
+        prepare("cpu", "fp32")
+        assert torch.backends.mkldnn.matmul.fp32_precision == "none"
+        monkeypatch.setattr(machines, "_products_are_exact", lambda: True)
+        prepare("cpu", "fp32")
+        assert torch.backends.mkldnn.matmul.fp32_precision == "bf16"
+    finally:
+        torch.backends.mkldnn.matmul.fp32_precision = before
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="a machine with CUDA grants it")

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn.functional import one_hot
 
+from common.losses.classes import stacked_cross_entropy
 from common.training.routing import Route, send
 from common.training.seeding import generator
 from replications.generative_filter import method, vae
@@ -129,7 +130,7 @@ class TestLosses:
 
     def test_cross_entropy_of_no_idea(self):
         logits, y = torch.zeros(2, 6, 10), torch.randint(0, 10, (2, 6))
-        torch.testing.assert_close(method.classification_loss(logits, y), torch.full((2,), math.log(10)))
+        torch.testing.assert_close(stacked_cross_entropy(logits, y), torch.full((2,), math.log(10)))
 
     def test_routing(self):
         """A's turn reaches A alone; h's and nu's turns reach h and nu alone."""
@@ -137,10 +138,10 @@ class TestLosses:
         parts = {"filter": list(filt.parameters()), "h": list(h.parameters()), "nu": list(nu.parameters())}
         z, y, u = torch.randn(2, 8, 4), torch.randint(0, 3, (2, 8)), torch.randint(0, 2, (2, 8))
         released = z + filt.shift(torch.randn(2, 8, 4), y)
-        ce_h, ce_nu = (method.classification_loss(net(released), v) for net, v in ((h, y), (nu, u)))
+        ce_h, ce_nu = (stacked_cross_entropy(net(released), v) for net, v in ((h, y), (nu, u)))
         loss = method.filter_loss(ce_h, ce_nu, torch.zeros(2), torch.ones(2), 1.0, 1.0)
         assert trained(Route(loss, to=("filter",), name="filter"), parts) == {"filter"}
-        ce_h = method.classification_loss(h(released.detach()), y)
+        ce_h = stacked_cross_entropy(h(released.detach()), y)
         assert trained(Route(ce_h, to=("h",), name="h"), parts) == {"h"}
 
 
