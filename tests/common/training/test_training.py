@@ -8,8 +8,8 @@ from common.estimators.critic_fit import CriticFit, micro_average
 from common.estimators.pairs import PairSampler, take_rows
 from common.losses.variational import donsker_varadhan, remine
 from common.models.stacked import StackedJointCritic
-from common.training.checkpoint import Checkpoint, load_tensors, save_tensors
 from common.training import machine as machines
+from common.training.checkpoint import Checkpoint, load_tensors, save_tensors
 from common.training.machine import has_matrix_units, prepare
 from common.training.progress import Progress, clock
 from common.training.resume import ResumableFits
