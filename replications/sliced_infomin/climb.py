@@ -77,10 +77,8 @@ def set_gradient(layer: torch.nn.Module, below: Tensor, slope: Tensor) -> None:
 
 
 def across(x: Tensor, y: Tensor) -> Tensor:
-    """Return the sum over rows of the outer products, (m, d_x, d_y): by multiplication where a side is one column."""
-    if x.shape[-1] == 1:
-        return (y * x).sum(1, keepdim=True)
-    return (x * y).sum(1)[..., None] if y.shape[-1] == 1 else torch.bmm(x.mT, y)
+    """Return the sum over rows of the outer products, (m, d_x, d_y): of one column as a row, which is faster."""
+    return torch.bmm(y.mT, x).mT if y.shape[-1] == 1 else torch.bmm(x.mT, y)
 
 
 def correlation_slope(a: Tensor, b: Tensor, epsilon: float = 1e-8) -> Tensor:

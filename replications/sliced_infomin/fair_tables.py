@@ -43,8 +43,8 @@ class Rows:
     t: Tensor
 
     def part(self, start: int, stop: int | None = None) -> Rows:
-        """Return consecutive rows of every member."""
-        return Rows(*(v[:, start:stop] for v in (self.x, self.y, self.t)))
+        """Return consecutive rows of every member in one piece of memory: batches are drawn from it as one table."""
+        return Rows(*(v[:, start:stop].contiguous() for v in (self.x, self.y, self.t)))
 
     def to(self, device: torch.device) -> Rows:
         """Move to a device."""
