@@ -11,10 +11,9 @@ from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
 from types import ModuleType
-from typing import Literal, get_args
+from typing import TYPE_CHECKING, Literal, get_args
 
 import numpy as np
-import pandas as pd
 
 from common.data import archives, decoded, dsprites, idx, splits
 from common.data import framing as framings
@@ -23,12 +22,15 @@ from common.data.errors import DataError, NotAtHandError
 from common.data.fetch import Finder, Located
 from common.data.files import digest_bytes
 from common.data.framing import Framing
-from common.data.readers import adult, celeba, cifar10, communities, fairface, mnist, mnist_m, stl10, us_census
+from common.data.readers import celeba, cifar10, mnist, mnist_m, stl10
 from common.data.readers import dsprites as released_dsprites
 from common.data.registry import Entry, Registry, checkout, default_registry
 from common.data.sets import ImageSet, TableSet, label_columns
-from common.data.standins import digits, faces, objects, portrait, tables
+from common.data.standins import portrait
 from common.results.schema import Origin
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 Policy = Literal["auto", "real", "standin"]
 DEFAULT_MIRRORS = ("../shared/data",)
@@ -36,12 +38,11 @@ _IMAGES = {
     "celeba": celeba,
     "cifar10": cifar10,
     "dsprites": released_dsprites,
-    "fairface": fairface,
     "mnist": mnist,
     "mnist_m": mnist_m,
     "stl10": stl10,
 }
-_TABLES = {"adult": adult, "communities": communities, "us_census": us_census}
+_TABLES = ("adult", "communities", "us_census")
 _HELPERS = (archives, decoded, dsprites, framings, idx, portrait, splits)
 log = logging.getLogger(__name__)
 
@@ -113,9 +114,9 @@ def _read(job: _Job, located: Located, message: str) -> ImageSet | TableSet:
     if not located.verified:
         message = f"{message} {job.name}: used unverified, for no checksum of it is known".strip()
     if job.entry.reader in _TABLES:
-        table = _TABLES[job.entry.reader]
+        table = _table_reader(job.entry.reader)
         return TableSet(origin, message, *_named(table, *table.read(located)))
-    reader = _IMAGES[job.entry.reader]
+    reader = _image_reader(job.entry.reader)
     key = f"{located.digest} {located.layout} {job.framing.tag} {_code(reader)}"
     build = partial(reader.decode, located, framing=job.framing)
     stored = cached(job.root, job.name, key, lambda sink: build(sink=sink))
@@ -124,9 +125,25 @@ def _read(job: _Job, located: Located, message: str) -> ImageSet | TableSet:
     return _image_set(origin, message, stored, reader.CLASSES)
 
 
+def _image_reader(name: str) -> ModuleType:
+    """Return the module that decodes a set of images; FairFace's labels are tables (see :func:`_table_reader`)."""
+    if name == "fairface":
+        from common.data.readers import fairface
+
+        return fairface
+    return _IMAGES[name]
+
+
+def _table_reader(name: str) -> ModuleType:
+    """Return the module that reads a table, imported late: pandas takes 0.4 s, which a job on images need not pay."""
+    from common.data.readers import adult, communities, us_census
+
+    return {"adult": adult, "communities": communities, "us_census": us_census}[name]
+
+
 def _named(
-    table: ModuleType, frame: pd.DataFrame, rows: splits.Splits
-) -> tuple[pd.DataFrame, str, tuple[str, ...], splits.Splits]:
+    table: ModuleType, frame: "pd.DataFrame", rows: splits.Splits
+) -> tuple["pd.DataFrame", str, tuple[str, ...], splits.Splits]:
     return frame, table.TARGET, table.SENSITIVE, rows
 
 
@@ -153,10 +170,12 @@ def _replace(job: _Job, reason: str) -> ImageSet | TableSet:
         raise DataError(f"{job.name}: has no stand-in; {reason}")
     message = f"{job.name}: STAND-IN data ({job.entry.standin}); {reason}"
     if job.entry.standin == "table":
+        from common.data.standins import tables  # pandas again
+
         frame, rows = tables.sample(job.entry.reader, job.name)
         digest = digest_bytes(frame.to_csv(index=False).encode())
         origin = Origin(name=job.name, kind="stand-in", sha256=digest)
-        return TableSet(origin, message, *_named(_TABLES[job.entry.reader], frame, rows))
+        return TableSet(origin, message, *_named(_table_reader(job.entry.reader), frame, rows))
     module, draw, classes = _drawing(job)
     key = f"{job.entry.reader} {job.framing.tag} {_code(module)}"  # a set and its subset share one
     stored = cached(job.root, f"standin-{job.entry.standin}", key, lambda sink: draw(sink, job.framing))
@@ -166,8 +185,10 @@ def _replace(job: _Job, reason: str) -> ImageSet | TableSet:
 
 def _drawing(job: _Job) -> tuple[ModuleType, Callable[[Sink, Framing], None], Mapping[str, tuple[str, ...]]]:
     """Return the module that draws a stand-in, the function in it, and the classes of its labels."""
+    from common.data.standins import digits, faces, objects  # pandas once more, by way of FairFace's classes
+
     if job.entry.standin == "objects":
-        classes = _IMAGES[job.entry.reader].CLASSES
+        classes = _image_reader(job.entry.reader).CLASSES
         seed = int(digest_bytes(job.entry.reader.encode())[:8], 16)
         return objects, partial(objects.draw, classes=classes["class"], seed=seed), classes
     return {

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from common.data.download import download
 from common.data.errors import NotAtHandError, WrongFileError
 from common.data.files import Checksums, digest_bytes, locked, make_folder
 from common.data.registry import Entry, File, Registry
@@ -145,6 +144,8 @@ class Finder:
             for part in path.parent.glob(".*.part"):
                 part.unlink()  # of a job that was killed: a living one would hold the lock
             if not path.is_file():  # another job may have fetched it while we waited
+                from common.data.download import download  # its libraries take 0.2 s, and few jobs download
+
                 download(name, file, path)
         return _Hit(path, "download")
 

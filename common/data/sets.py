@@ -2,13 +2,15 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from common.results.schema import Origin
+
+if TYPE_CHECKING:
+    import pandas as pd  # 0.4 s, which a job on images need not pay
 
 
 class ImageArray(Protocol):
@@ -60,7 +62,7 @@ class TableSet:
 
     origin: Origin
     message: str
-    frame: pd.DataFrame
+    frame: "pd.DataFrame"
     target: str
     sensitive: tuple[str, ...]
     splits: Mapping[str, NDArray[np.int64]]

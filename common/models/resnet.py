@@ -12,7 +12,6 @@ import torch
 from torch import Tensor, nn
 
 from common.models.initial import build
-from common.models.vision import models
 
 DEPTHS = (18, 34, 50)
 STAGES = ("stem", "stage1", "stage2", "stage3", "stage4", "pool")
@@ -26,6 +25,8 @@ class ResNetEncoder(nn.Module):
         super().__init__()
         if depth not in DEPTHS:
             raise ValueError(f"depth must be one of {', '.join(map(str, DEPTHS))}, got {depth}")
+        from common.models.vision import models  # 1.3 s to import, which a job on other networks need not pay
+
         net = getattr(models, f"resnet{depth}")()
         self.width = net.fc.in_features
         if stem == "cifar":

@@ -30,7 +30,9 @@ def commit_of(root: Path) -> tuple[str, bool]:
 
 def environment_digest() -> str:
     """Return a digest of the interpreter and every installed distribution with its version."""
-    found = {f"{d.metadata['Name'].lower()}=={d.version}" for d in metadata.distributions() if d.metadata["Name"]}
+    # asked once each: every `.metadata` and `.version` parses the distribution's file anew
+    said = [distribution.metadata for distribution in metadata.distributions()]
+    found = {f"{m['Name'].lower()}=={m['Version']}" for m in said if m["Name"]}
     return hashlib.sha256("\n".join([sys.version, *sorted(found)]).encode()).hexdigest()[:16]
 
 

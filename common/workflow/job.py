@@ -201,9 +201,13 @@ def set_aside_unreadable(path: Path) -> None:
 
 def _run_and_write(job: Job, seeds: list[int], run: Run) -> None:
     """Run the seeds and write a record for each; the checkpoint goes only when every record is on disk."""
-    watch = provenance.Stopwatch()
+    config, watch = job.config, provenance.Stopwatch()
+    if config.device == "cpu":
+        from common.workflow.lean import spare_the_compiler  # needs torch, which the plan does without
+
+        spare_the_compiler()
     outcomes, origin, dtype = run(job, seeds)
-    config = job.config
+    made = provenance.collect(job.root, config.code, config.device, dtype, len(seeds), watch)
     for seed in seeds:
         outcome = outcomes[seed]
         record = Record(
@@ -213,7 +217,7 @@ def _run_and_write(job: Job, seeds: list[int], run: Run) -> None:
             metrics=outcome.metrics,
             series=outcome.series,
             params=config.identity,
-            provenance=provenance.collect(job.root, config.code, config.device, dtype, len(seeds), watch),
+            provenance=made,
             status=outcome.status,
             message=outcome.message,
         )

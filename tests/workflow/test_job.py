@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from common.results import Origin, read
+from common.results import Origin, provenance, read
 from common.workflow.job import JobConfig, Outcome, main
 
 ORIGIN = Origin(name="d", kind="generated", sha256="0" * 64)
@@ -52,6 +52,15 @@ def test_seeds_on_record_are_kept_and_others_added(cell):
     assert run(write(seeds=4)) == (0, [2, 3])
     assert (folder / "seed=0.json").read_bytes() == first
     assert read(folder / "seed=2.json").provenance.ensemble == 2
+
+
+def test_git_is_asked_once_for_all_seeds(cell, monkeypatch):
+    write, run, folder = cell
+    asked = []
+    monkeypatch.setattr(provenance, "commit_of", lambda root: asked.append(root) or ("0" * 40, False))
+    assert run(write()) == (0, [0, 1, 2])
+    assert len(asked) == 1
+    assert {read(folder / f"seed={seed}.json").provenance.commit for seed in range(3)} == {"0" * 40}
 
 
 @pytest.mark.parametrize("change", [{"code": "c2"}, {"params": {"lr": 0.2}}, {"precision": "bf16"}, {"upstream": "x"}])
