@@ -37,7 +37,7 @@ class Transition(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (n, c, h, w) to (n, c / 2, h / 2, w / 2)."""
-        return avg_pool2d(self.conv(relu(self.norm(x))), 2)
+        return self.conv(avg_pool2d(relu(self.norm(x)), 2))  # a 1x1 convolution and a mean commute: a quarter of it
 
 
 class DenseEncoder(nn.Module):

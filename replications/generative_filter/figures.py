@@ -135,7 +135,7 @@ def faces(*names: tuple[str, str]) -> Callable:
             axes.imshow(rows.reshape(rows.shape[0] * 32, 4 * 32, 3))
             axes.set_title(label)
             axes.set_axis_off()
-        return finish(fig, title, [record], f"test faces at 32 x 32, seed {record.seed}")
+        return finish(fig, title, [record], f"test faces, shown at 32 x 32, seed {record.seed}")
 
     return make
 

@@ -15,6 +15,7 @@ from torch import Tensor
 from torch.optim import Adam
 
 from common.results import Origin
+from common.training.arrange import arrange
 from common.training.batches import Batch, Batches
 from common.training.checkpoint import Checkpoint, save_tensors
 from common.training.in_turn import InTurn
@@ -57,7 +58,7 @@ def run(job: Job, seeds: list[int]) -> tuple[dict[int, Outcome], Origin, str]:
     for seed in seeds:
         role = (cell.paper, cell.experiment, cell.variant, seed)
         sizes = {key: p[key] for key in ("layers", "growth", "codes", "size", "flatten", "width")}
-        net = face_vae(generator(*role, "init"), **sizes).to(machine.device)
+        net = arrange(face_vae(generator(*role, "init"), **sizes), machine)
 
         def with_noise(batch: Batch, noise: Sequence[torch.Generator]) -> Batch:
             n, (g,) = len(batch["x"]), noise
