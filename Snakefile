@@ -22,6 +22,7 @@ from common.workflow import dag
 PLAN = dag.start(ROOT, config)
 PAPERS = {name: dag.PaperDag(PLAN, name) for name in PLAN.papers}
 BENCHMARKS = dag.benchmark_dags(PLAN)
+shell.prefix(dag.SHELL)
 REPORT = f"figures/{PLAN.scale}/report/index.html"
 DOCS = f"figures/{PLAN.scale}/report/docs/index.html"
 

@@ -19,6 +19,13 @@ from common.workflow.config import ConfigError, suggest
 from common.workflow.resolve import Plan, default_settings, resolve
 
 PYTHON = shlex.quote(sys.executable)
+# Before each job's command: a job that the kernel kills can say nothing itself, and its shell says "Killed", no more.
+_KILLED = (
+    "expunge: killed (signal 9), most likely for want of memory: run with fewer --cores, or at a smaller scale "
+    "(python -m common.workflow plan shows what each job may take); given again, the command goes on where it was"
+)
+_TOLD = shlex.quote(f"if [ $? -eq 137 ]; then echo {shlex.quote(_KILLED)} >&2; fi")
+SHELL = f"set -euo pipefail; trap {_TOLD} EXIT;"
 # What a cluster's node is told of the plan it works for: on the node, `auto` could mean another device and scale.
 CARRIED = "EXPUNGE_RESOLVED"
 # The report's template, style and script: not Python, so the fingerprint does not see them.
@@ -260,6 +267,7 @@ def start(root: Path, given: dict) -> Plan:
         try:
             locks.release_stale(Path.cwd())
             locks.note_run(Path.cwd())
+            locks.name_the_holder(Path.cwd())
         except OSError as error:
             sys.exit(f"expunge: {error}")
     return plan

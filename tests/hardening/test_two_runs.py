@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -11,6 +12,8 @@ from pathlib import Path
 import psutil
 import pytest
 from workbench import copy_checkout, run_snakemake
+
+from common.workflow import locks
 
 # Long enough that the other run meets it, cut short by a signal where it need not end.
 LONG = "infoshape.raw.n_per_class=500,infoshape.raw.batch=100,infoshape.raw.heldout=400"
@@ -59,10 +62,12 @@ def test_the_second_of_two_runs_leaves_the_first_alone_and_a_killed_job_is_named
 
     second = run_snakemake(checkout, *arguments(100_000))
     assert second.returncode != 0
-    assert "LockException" in second.stderr
-    assert "another" not in second.stdout
-    assert "cannot be locked" in second.stderr
-    assert str(checkout) in second.stderr, "it names the folder"
+    (line,) = [line for line in second.stderr.splitlines() if "expunge: " in line]
+    assert f"another run is making files asked for in {checkout}: process {first.pid} on this machine" in line
+    assert "infoshape_raw_thesis" in line, "it says what the other was asked for"
+    assert line.endswith("wait for its end, or end it, then give the command again")
+    assert second.stderr.rstrip().endswith(line), "it is the last word"
+    assert "cannot be locked" not in second.stderr
     assert "Traceback" not in second.stderr
     assert job.is_running()
     assert first.poll() is None
@@ -72,6 +77,8 @@ def test_the_second_of_two_runs_leaves_the_first_alone_and_a_killed_job_is_named
     said = (checkout / "first.log").read_text()
     (line,) = [line for line in said.splitlines() if "Killed" in line]
     assert "replications.infoshape.experiment results/quick/infoshape/raw/thesis/config.json" in line
+    (line,) = [line for line in said.splitlines() if line.startswith("expunge: ")]
+    assert "killed (signal 9), most likely for want of memory: run with fewer --cores, or at a smaller scale" in line
     assert "infoshape_raw_thesis" in said
     assert not record.exists()
     assert list(record.parent.glob(".checkpoint-*.safetensors")), "what it had found is kept"
@@ -79,3 +86,29 @@ def test_the_second_of_two_runs_leaves_the_first_alone_and_a_killed_job_is_named
     done = run_snakemake(checkout, *arguments(3))
     assert done.returncode == 0, done.stderr[-3000:]
     assert json.loads(record.read_text())["status"] == "ok"
+
+
+def note(folder, name, **changes):
+    run = {"host": socket.gethostname(), "pid": os.getpid(), "started": psutil.Process().create_time()} | changes
+    path = folder / ".snakemake/expunge-runs" / f"{name}.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(run))
+
+
+def test_a_lock_without_a_living_run_is_said_to_be_left_behind(tmp_path):
+    assert "by no run that is known to live" in locks.refusal(tmp_path)
+    note(tmp_path, os.getpid())  # the run that asks is not the one that holds
+    note(tmp_path, 1, pid=2**22 + 1)
+    said = locks.refusal(tmp_path)
+    assert "\n" not in said
+    assert "by no run that is known to live" in said
+    assert "snakemake --unlock" in said
+
+
+def test_a_run_on_another_machine_is_named_as_such(tmp_path):
+    note(tmp_path, 7, pid=7, host="node7", command="snakemake --cores all irene")
+    said = locks.refusal(tmp_path)
+    assert "\n" not in said
+    assert "process 7 on node7, since " in said
+    assert "(snakemake --cores all irene)" in said
+    assert "if it is gone already, say snakemake --unlock" in said
