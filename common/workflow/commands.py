@@ -24,7 +24,7 @@ from common.results.store import cell_folder, find
 from common.training.progress import clock
 from common.workflow import cost
 from common.workflow.config import PaperConfig, reading_of
-from common.workflow.dag import PaperDag
+from common.workflow.dag import PaperDag, benchmark_dags
 from common.workflow.job import Job, JobConfig, missing_seeds
 from common.workflow.resolve import Plan
 from common.workflow.scoreboard import write_scoreboard
@@ -116,15 +116,15 @@ def docs(plan: Plan, options: argparse.Namespace) -> int:  # noqa: ARG001
 
 
 def gallery(plan: Plan, options: argparse.Namespace) -> int:  # noqa: ARG001
-    """Copy the figures of the plan's scale that exist into the committed gallery."""
+    """Copy the figures of the plan's scale that exist, the benchmarks' too, into the committed gallery."""
     folder = plan.root / "figures" / "gallery"
     folder.mkdir(parents=True, exist_ok=True)
-    for paper, config in plan.papers.items():
-        for artefact, entry in config.artefacts.items():
-            source = plan.root / "figures" / plan.scale / paper / f"{artefact}.png"
+    for own in (*(PaperDag(plan, paper) for paper in plan.papers), *_benchmarks(plan)):
+        for artefact, entry in own.config.artefacts.items():
+            source = plan.root / own.folder / f"{artefact}.png"
             if entry.kind == "figure" and source.exists():
-                shutil.copyfile(source, folder / f"{paper}_{artefact}.png")
-                print(f"figures/gallery/{paper}_{artefact}.png")
+                shutil.copyfile(source, folder / f"{own.name}_{artefact}.png")
+                print(f"figures/gallery/{own.name}_{artefact}.png")
     return 0
 
 
@@ -178,8 +178,7 @@ def plan(plan: Plan, options: argparse.Namespace) -> int:  # noqa: ARG001
         total = 0.0
         for job in sorted(dag.trainings(), key=lambda job: job.cell not in wanted):
             config = plan.job(paper, job.cell)
-            folder = cell_folder(Path("results"), config.cell)
-            todo = missing_seeds(Job(config, folder, plan.root / "results", plan.root), range(config.seeds))
+            todo = _to_run(plan, config)
             seconds = cost.seconds(config, len(todo), rates) if todo else 0.0
             total += seconds if job.cell in wanted else 0.0
             estimated, took = cost.finished(config, _records(plan, config), rates)
@@ -195,7 +194,27 @@ def plan(plan: Plan, options: argparse.Namespace) -> int:  # noqa: ARG001
             )
         table.add_row(paper, "all, one job after another", "", "", clock(total), "", "", "", style="bold")
     CONSOLE.print(table)
+    for own in _benchmarks(plan):
+        jobs = [own.plan.job(own.name, job.cell) for job in own.trainings()]
+        left = sum(len(_to_run(plan, config)) for config in jobs)
+        CONSOLE.print(
+            f"Beside the papers, on request: snakemake --cores all benchmark ({own.name}: {own.config.title}), "
+            f"{left} of {sum(config.seeds for config in jobs)} seeds to run in {len(jobs)} jobs; what it takes: "
+            f"benchmarks/{own.name}/README.md",
+            soft_wrap=True,
+        )
     return 0
+
+
+def _benchmarks(plan: Plan) -> list[PaperDag]:
+    """Return the benchmarks beside the papers; none where the user asked for some papers alone."""
+    return list(benchmark_dags(plan).values()) if plan.settings.papers == "all" else []
+
+
+def _to_run(plan: Plan, config: JobConfig) -> list[int]:
+    """Return the seeds of a cell that have no record of the present code and parameters."""
+    results = plan.root / "results"
+    return missing_seeds(Job(config, cell_folder(results, config.cell), results, plan.root), range(config.seeds))
 
 
 def _records(plan: Plan, config: JobConfig) -> list[Record]:

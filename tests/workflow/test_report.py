@@ -8,6 +8,7 @@ import re
 import shutil
 import struct
 from collections import Counter
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -24,6 +25,8 @@ from common.evaluation.verdicts import VERDICTS
 from common.results import write
 from common.workflow.config import load_paper
 from common.workflow.report import build
+from common.workflow.report.page import render
+from common.workflow.report.sections import paper_section
 from common.workflow.report.strip import WIDTH, strip_of
 
 GOLDEN = Path(__file__).resolve().parents[1] / "golden"
@@ -235,6 +238,35 @@ def test_stand_ins_are_shouted(root):
     assert "STAND-IN DATA." in text
     assert "digits-data (A paper that does not exist)" in text
     assert "STAND-IN DATA." not in page(root, papers=("bare",)).text
+
+
+def test_many_sets_are_folded_and_a_stand_in_is_not(root):
+    """On the first screen the scoreboard stands, not a line of twenty data sets."""
+    section = paper_section(root, "paper", load_paper(root, "golden"))
+    words = ["adult (real)", "celeba (STAND-IN)", "mnist (real)"]
+    section = replace(section, board=replace(section.board, data="; ".join(words)))
+    text = render("paper", [section], [], "today", "c0de")
+    assert text.count(f"<summary>3 sets</summary>{'; '.join(words)}</details>") == 2, "the page's and the paper's"
+    assert text.count('<span class="shout">celeba (STAND-IN)</span>') == 2
+    section = replace(section, board=replace(section.board, data="mnist (real)"))
+    text = render("paper", [section], [], "today", "c0de")
+    assert "sets</summary>" not in text
+    assert '<td class="data">mnist (real)</td>' in text.replace("\n", "")
+
+
+def test_the_benchmark_stands_below_the_papers(root):
+    assert "snakemake --cores all benchmark" not in page(root).text
+    content = yaml.safe_load((root / "replications/golden/config.yaml").read_text(encoding="utf-8"))
+    content |= {"name": "shared", "title": "Shared ground", "not_reproducible": {}}
+    (root / "benchmarks/shared").mkdir(parents=True)
+    (root / "benchmarks/shared/config.yaml").write_text(yaml.safe_dump(content), encoding="utf-8")
+    (root / "figures/paper/shared").mkdir()
+    (root / "figures/paper/shared/table1.csv").write_text("ground,leakage\nadult,0.61803\n")
+    found = page(root)
+    for part in ("Shared ground", "snakemake --cores all benchmark", "0.61803"):
+        assert part in found.text
+    assert {"shared", "shared-table1", "shared-fig2"} <= set(found.attributes("id"))
+    assert "#shared" in found.attributes("href")
 
 
 def test_provenance_is_on_the_page(root):

@@ -11,7 +11,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from common.evaluation.verdicts import VERDICTS
-from common.workflow.report.sections import PaperSection
+from common.workflow.report.sections import BenchmarkSection, PaperSection
 
 _HERE = Path(__file__).parent
 # A mark beside each word, so that no verdict is told by its colour alone.
@@ -41,7 +41,9 @@ _SCALES = {
 }
 
 
-def render(scale: str, papers: Sequence[PaperSection], when: str, commit: str) -> str:
+def render(
+    scale: str, papers: Sequence[PaperSection], benchmarks: Sequence[BenchmarkSection], when: str, commit: str
+) -> str:
     """Return the page as HTML; every value goes through autoescaping."""
     style, script = (_inline(name) for name in ("style.css", "filter.js"))
     environment = Environment(
@@ -51,12 +53,14 @@ def render(scale: str, papers: Sequence[PaperSection], when: str, commit: str) -
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.tests["search"] = lambda text, part: part in text
     environment.filters["slug"] = lambda text: text.partition(" (")[0].replace(" ", "-")
     environment.filters["signed"] = lambda text: f"{float(text):+.3g}".replace("-", "\N{MINUS SIGN}")
     return environment.get_template("index.html.j2").render(
         scale=scale,
         scale_meaning=_SCALES[scale],
         papers=papers,
+        benchmarks=benchmarks,
         when=when,
         commit=commit,
         style=Markup(style),  # noqa: S704 - our own file

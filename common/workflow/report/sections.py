@@ -83,6 +83,22 @@ class PaperSection:
         return {word: counts[word] for word in ("holds", "fails", "not judged", "not run")}
 
 
+@dataclass(frozen=True)
+class BenchmarkSection:
+    """What the page says of one benchmark: figures and tables; it has no printed numbers to be held to."""
+
+    config: PaperConfig
+    artefacts: list[ArtefactView]
+
+
+def benchmark_section(root: Path, scale: str, benchmark: PaperConfig) -> BenchmarkSection:
+    """Gather one benchmark's section from what is on disk at ``scale``."""
+    folder, reader = root / "figures" / scale / benchmark.name, CellReader(root / "results", benchmark.name, scale)
+    return BenchmarkSection(
+        benchmark, [_artefact(folder, name, config, reader) for name, config in benchmark.artefacts.items()]
+    )
+
+
 def paper_section(root: Path, scale: str, paper: PaperConfig) -> PaperSection:
     """Gather one paper's section from what is on disk at ``scale``."""
     folder, home = root / "figures" / scale / paper.name, root / "replications" / paper.name
