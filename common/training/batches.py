@@ -58,7 +58,9 @@ class Batches:
         self.stacked = not isinstance(orders, torch.Generator)
         self.orders = [orders] if isinstance(orders, torch.Generator) else list(orders)
         self.noise = [noise] if isinstance(noise, torch.Generator) else list(noise)
-        self.tensors, self.batch, self.own = dict(tensors), batch, frozenset(own)
+        # contiguous, for a table that is not would be copied whole at every batch that is drawn from it
+        self.tensors = {name: values.contiguous() for name, values in tensors.items()}
+        self.batch, self.own = batch, frozenset(own)
         self.transform, self.drop_last = transform, drop_last
         if own and not self.stacked:
             raise ValueError("tensors of a member's own need one order per member")
