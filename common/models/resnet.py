@@ -1,7 +1,7 @@
 """ResNet encoders in named stages, so that they can be split at a middle feature.
 
-Source: He et al. (arXiv:1512.03385), torchvision's code. The CIFAR stem is one 3x3 convolution of stride 1 without
-pooling, for images of 32x32; the ImageNet stem is the original's.
+Source: He et al. (arXiv:1512.03385), :mod:`common.models.residual`. The CIFAR stem is one 3x3 convolution of stride 1
+without pooling, for images of 32x32; the ImageNet stem is the original's.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from common.models.initial import build
+from common.models.residual import ResNet
 
 DEPTHS = (18, 34, 50)
 STAGES = ("stem", "stage1", "stage2", "stage3", "stage4", "pool")
@@ -25,9 +26,7 @@ class ResNetEncoder(nn.Module):
         super().__init__()
         if depth not in DEPTHS:
             raise ValueError(f"depth must be one of {', '.join(map(str, DEPTHS))}, got {depth}")
-        from common.models.vision import models  # 1.3 s to import, which a job on other networks need not pay
-
-        net = getattr(models, f"resnet{depth}")()
+        net = ResNet(depth)
         self.width = net.fc.in_features
         if stem == "cifar":
             self.stem = nn.Sequential(nn.Conv2d(inputs, 64, 3, padding=1, bias=False), net.bn1, net.relu)

@@ -5,6 +5,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from common.models.initial import linear
 from common.models.plain_conv import plain_conv_encoder
+from common.models.residual import ResNet
 from common.models.resnet import STAGES, resnet_encoder
 
 
@@ -89,3 +90,19 @@ def test_unknown_depth_and_stem():
         resnet_encoder(seeded(), 19)
     with pytest.raises(ValueError, match="cifar or imagenet"):
         resnet_encoder(seeded(), 18, "tiny")
+
+
+@pytest.mark.parametrize("depth", [18, 34, 50])
+def test_residual_networks_are_torchvisions(depth):
+    from common.models.vision import models
+
+    torch.manual_seed(3)
+    ours = ResNet(depth)
+    torch.manual_seed(3)
+    theirs = getattr(models, f"resnet{depth}")()
+    assert list(ours.state_dict()) == list(theirs.state_dict())
+    assert all(torch.equal(a, b) for a, b in zip(ours.parameters(), theirs.parameters(), strict=True))
+    x = torch.randn(2, 3, 64, 64)
+    assert torch.equal(ours(x), theirs(x))
+    ours.eval(), theirs.eval()
+    assert torch.equal(ours(x), theirs(x)), "the running statistics are theirs too"
