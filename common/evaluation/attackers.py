@@ -19,12 +19,12 @@ from numpy.typing import NDArray
 from scipy.special import log_softmax
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import balanced_accuracy_score
 from sklearn.model_selection import train_test_split
 from sklearn.preprocessing import StandardScaler
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
+from common.evaluation.accuracy import balanced_accuracy
 from common.models.initial import build
 
 Kind = Literal["linear", "mlp"]
@@ -119,7 +119,7 @@ def judge(
     loss = -float(log_p[np.arange(len(truth)), truth].mean())
     return Reading(
         accuracy=float((log_p.argmax(1) == truth).mean()),
-        balanced_accuracy=float(balanced_accuracy_score(truth, (log_p - np.log(priors)).argmax(1))),
+        balanced_accuracy=balanced_accuracy(truth, (log_p - np.log(priors)).argmax(1)),
         cross_entropy=loss,
         information=entropy - loss,
         converged=converged,

@@ -8,10 +8,10 @@ from functools import partial
 from typing import Any
 
 import torch
-from sklearn.metrics import balanced_accuracy_score
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
+from common.evaluation.accuracy import balanced_accuracy
 from common.training.batches import Batch, Batches
 from common.training.in_turn import InTurn
 from common.training.machine import Machine
@@ -83,4 +83,4 @@ def accuracies(attack: Attack, extractor: nn.Module, data: Batch, machine: Machi
     guess = read(nn.Sequential(extractor, attack.net), data["x"], machine).argmax(1).cpu()
     truth: Tensor = data["z"].cpu()
     right = float((guess == truth).double().mean())
-    return right, float(balanced_accuracy_score(truth.numpy(), guess.numpy()))
+    return right, balanced_accuracy(truth.numpy(), guess.numpy())

@@ -9,10 +9,10 @@ from functools import partial
 from typing import Any
 
 import torch
-from sklearn.metrics import balanced_accuracy_score
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
+from common.evaluation.accuracy import balanced_accuracy
 from common.training.batches import Batch, Batches, Transform
 from common.training.in_turn import InTurn
 from common.training.machine import Machine
@@ -158,7 +158,7 @@ class Features:
         guess, truth = getattr(self, which).argmax(1), self.y if which == "target" else self.v
         return {
             "accuracy": 100 * float((guess == truth).double().mean()),
-            "balanced": 100 * float(balanced_accuracy_score(truth.numpy(), guess.numpy())),
+            "balanced": 100 * balanced_accuracy(truth.numpy(), guess.numpy()),
         }
 
     def task_loss(self) -> float:
