@@ -83,4 +83,4 @@ def test_what_is_imported_late_counts_in_a_fingerprint(root):
     behind = closure("replications.irene.experiment", root)
     for name in ("readers.adult", "readers.fairface", "standins.faces", "standins.tables", "download"):
         assert f"common.data.{name}" in behind
-    assert "common.models.vision" in behind
+    assert "common.models.residual" in behind
