@@ -2,11 +2,13 @@
 
 import math
 
+import numpy as np
 import pytest
 import torch
 
 from common.data.gaussians import component_entropy, mixture_entropy, pair_information
 from common.estimators.critic_fit import CriticFit
+from common.evaluation.claims import read_claims
 from common.losses.variational import donsker_varadhan, remine
 from common.training.seeding import generator
 from common.workflow.config import load_paper, resolve_params
@@ -272,3 +274,36 @@ class TestProtocol:
     def test_classifier_step_is_the_notebooks(self, params):
         p = params("classifier")
         assert p["lr"] == pytest.approx(1e-4 * 4000), "its loss is a sum over 4,000, ours a mean"
+
+
+class TestClaims:
+    """Predicates on the thesis' own numbers, and on numbers that must break them."""
+
+    @pytest.fixture
+    def judged(self, root):
+        claims = {c.id: c for c in read_claims(root / "replications/infoshape/claims.yaml")}
+
+        def judged(name, **numbers):
+            return claims[name].parsed()({k: np.array([float(v)]) for k, v in numbers.items()}).holds
+
+        return judged
+
+    def test_i_xx_is_held_to_the_printed_entropy(self, judged):
+        assert judged("C4d", whole=7.59)
+        assert not judged("C4d", whole=10.5)
+
+    def test_every_epoch_must_raise_the_utility(self, judged):
+        rising = {f"u{e}": 0.13 + 0.02 * e for e in range(10)}
+        assert judged("C6c", **rising)
+        for e in range(1, 10):
+            assert not judged("C6c", **(rising | {f"u{e}": rising[f"u{e - 1}"]}))
+
+    def test_the_caption_of_figure_4_9_breaks_what_chapter_5_says_of_it(self, judged):
+        assert not judged("C8d", before=3.94, tenth=3.32, last=3.32)
+        assert judged("C8d", before=3.94, tenth=3.7, last=3.32)
+
+    def test_not_simultaneously_is_what_the_printed_numbers_say(self, judged):
+        utility = {"utility_before": 0.13, "utility_after": 0.30}
+        alone = {"alone_before": 3.94, "alone_after": 3.32}
+        assert judged("C9b", leakage_before=3.61, leakage_after=3.52, **utility, **alone)
+        assert not judged("C9b", leakage_before=3.61, leakage_after=3.2, **utility, **alone)
