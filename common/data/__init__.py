@@ -7,12 +7,12 @@ depends on their code.
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from common.data.catalogue import DEFAULT_MIRRORS, Policy, load, names
+    from common.data.catalogue import Policy, load, names
     from common.data.errors import DataError
     from common.data.framing import Framing
     from common.data.sets import ImageSet, TableSet
 
-__all__ = ["DEFAULT_MIRRORS", "DataError", "Framing", "ImageSet", "Policy", "TableSet", "load", "names"]
+__all__ = ["DataError", "Framing", "ImageSet", "Policy", "TableSet", "load", "names"]
 
 
 def __getattr__(name: str) -> Any:

@@ -47,9 +47,9 @@ _HELPERS = (archives, decoded, dsprites, framings, idx, portrait, splits)
 log = logging.getLogger(__name__)
 
 
-def names(registry: Registry | None = None) -> tuple[str, ...]:
+def names() -> tuple[str, ...]:
     """Return the names that load knows."""
-    return tuple((registry or default_registry()).sets)
+    return tuple(default_registry().sets)
 
 
 def load(

@@ -30,11 +30,6 @@ def factors_of(rows: ArrayLike) -> NDArray[np.int64]:
     return np.stack(np.unravel_index(np.asarray(rows, dtype=np.int64), SIZES), axis=-1)
 
 
-def row_of(factors: ArrayLike) -> NDArray[np.int64]:
-    """Return the number in the grid of factor indices (n, 6)."""
-    return np.ravel_multi_index(tuple(np.moveaxis(np.asarray(factors), -1, 0)), SIZES)
-
-
 def draw(factors: ArrayLike) -> NDArray[np.uint8]:
     """Return images (n, 64, 64) of 0 and 1 for factor indices (n, 6)."""
     factors = np.atleast_2d(np.asarray(factors, dtype=np.int64))

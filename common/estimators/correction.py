@@ -25,13 +25,12 @@ from common.models.stacked import StackedMLP
 class Correction:
     """What a fit found on its held-out rows, in nats.
 
-    ``bound`` is the held-out Donsker-Varadhan value of the chosen critic; ``base_bound`` the same for the ratio
-    alone, ``base_mean`` the ratio's held-out mean; ``gain`` = bound - base_bound, paired on the same rows and
-    cross-selected, so that it is not a maximum over snapshots. ``curve`` holds the gain after each check.
+    ``bound`` is the held-out Donsker-Varadhan value of the chosen critic; ``base_mean`` the ratio's held-out mean;
+    ``gain`` = bound less the ratio's own, paired on the same rows and cross-selected, so that it is not a maximum over
+    snapshots. ``curve`` holds the gain after each check.
     """
 
     bound: float
-    base_bound: float
     base_mean: float
     gain: float
     curve: list[float]
@@ -86,10 +85,9 @@ class CorrectionFit:
         # Each half is judged at the snapshot that the other half likes best.
         gain = 0.5 * float(table[table[:, 1].argmax(), 0] + table[table[:, 0].argmax(), 1])
         mean = table.mean(1)
-        base_bound = 0.5 * sum(base)
         base_mean = 0.5 * sum(data.base_mean(rows) for rows in halves)
         converged = bool(mean.argmax() < len(mean) - 1 or mean[-1] - mean[-2] < self.least)
-        return Correction(base_bound + gain, base_bound, base_mean, gain, mean.tolist(), taken, converged)
+        return Correction(0.5 * sum(base) + gain, base_mean, gain, mean.tolist(), taken, converged)
 
     def _at_rest(self, gains: list[list[float]]) -> bool:
         mean = [sum(pair) / 2 for pair in gains]

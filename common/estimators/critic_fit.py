@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from common.estimators.optimiser import FlatAdam
 from common.estimators.pairs import PairSampler, PairTable, take_rows
-from common.losses.variational import donsker_varadhan, log_mean_exp
+from common.losses.variational import donsker_varadhan
 from common.models.backprop import Backprop, can_write_out
 
 Objective = Callable[[Tensor, Tensor], Tensor]
@@ -184,9 +184,3 @@ class CriticFit:
 def last_value(curve: Tensor, window: int) -> Tensor:
     """Return the mean of the last ``window`` points of each member's curve, ``(members,)``."""
     return curve[:, -window:].mean(1)
-
-
-def micro_average(joint: Sequence[Tensor], marginal: Sequence[Tensor]) -> Tensor:
-    """Return Algorithm 2's estimate over a window of batches: all scores pooled inside one logarithm."""
-    pooled = torch.cat(list(marginal), -1)
-    return torch.cat(list(joint), -1).mean(-1) - log_mean_exp(pooled)

@@ -138,8 +138,3 @@ def fit_slices(
         directions = [random_directions(slices, v.shape[1], generator, v.dtype).to(v.device) for v in (x, y)]
         features = [slice_features(v, w, order) for v, w in zip((x, y), directions, strict=True)]
         return Slices(directions[0], directions[1], solve_canonical(*features, ridge), order)
-
-
-def sliced_dependence(x: Tensor, y: Tensor, fitted: Slices) -> Tensor:
-    """Return the removal penalty: the fitted slices' correlation on this batch, in [0, 1], gradient to x and y."""
-    return fitted.correlation(x.double(), y.double())

@@ -66,7 +66,6 @@ def plain_conv_encoder(
     channels: Sequence[int] = (16, 32, 64, 128),
     kernel: int = 7,
     last: str = "relu",
-    inputs: int = 3,
 ) -> PlainConvEncoder:
     """Return the encoder with weights drawn from ``generator``."""
-    return build(lambda: PlainConvEncoder(channels, kernel, last, inputs), generator)
+    return build(lambda: PlainConvEncoder(channels, kernel, last), generator)

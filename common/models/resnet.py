@@ -61,6 +61,6 @@ class ResNetEncoder(nn.Module):
         return nn.ModuleList(below), nn.ModuleList(above)
 
 
-def resnet_encoder(generator: torch.Generator, depth: int, stem: Stem = "cifar", inputs: int = 3) -> ResNetEncoder:
+def resnet_encoder(generator: torch.Generator, depth: int, stem: Stem = "cifar") -> ResNetEncoder:
     """Return the encoder with weights drawn from ``generator``."""
-    return build(lambda: ResNetEncoder(depth, stem, inputs), generator)
+    return build(lambda: ResNetEncoder(depth, stem), generator)

@@ -108,13 +108,3 @@ class StackedJointCritic(nn.Module):
 def member_state(module: nn.Module, member: int) -> dict[str, Tensor]:
     """Return a copy of one member's parameters: each tensor without its leading axis."""
     return {name: value[member].detach().clone() for name, value in module.state_dict().items()}
-
-
-def load_member(module: nn.Module, member: int, state: dict[str, Tensor]) -> None:
-    """Lay one member's parameters, as :func:`member_state` gives them, into a stack."""
-    own = module.state_dict()
-    if own.keys() != state.keys():
-        raise ValueError(f"state has {sorted(state)}, the stack wants {sorted(own)}")
-    with torch.no_grad():
-        for name, value in state.items():
-            own[name][member].copy_(value)

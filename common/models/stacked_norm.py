@@ -1,4 +1,4 @@
-"""Normalisation and dropout for stacks of members: ``(members, rows, features)``, statistics per member.
+"""Normalisation for stacks of members: ``(members, rows, features)``, statistics per member.
 
 Companions of :mod:`common.models.stacked`. Member ``k`` of a stack normalises its own rows with its own statistics,
 as ``torch.nn.BatchNorm1d`` (Ioffe & Szegedy, arXiv:1502.03167) or ``LayerNorm`` (arXiv:1607.06450) alone would.
@@ -19,13 +19,10 @@ from common.models.stacked import ACTIVATIONS, StackedLinear
 class StackedBatchNorm(nn.Module):
     """BatchNorm over the rows of each member, with running statistics per member; always in fp32."""
 
-    def __init__(
-        self, members: int, features: int, eps: float = 1e-5, momentum: float = 0.1, affine: bool = True
-    ) -> None:
+    def __init__(self, members: int, features: int) -> None:
         super().__init__()
-        self.eps, self.momentum = eps, momentum
-        self.weight = nn.Parameter(torch.ones(members, 1, features)) if affine else None
-        self.bias = nn.Parameter(torch.zeros(members, 1, features)) if affine else None
+        self.weight = nn.Parameter(torch.ones(members, 1, features))
+        self.bias = nn.Parameter(torch.zeros(members, 1, features))
         self.register_buffer("running_mean", torch.zeros(members, 1, features))
         self.register_buffer("running_var", torch.ones(members, 1, features))
 
@@ -36,51 +33,22 @@ class StackedBatchNorm(nn.Module):
             raise ValueError("BatchNorm in training needs more than one row per member")
         # one batch_norm over members * features channels: a channel's statistics are those of one member's feature
         flat = x.transpose(0, 1).reshape(rows, members * features)
-        parameters = (None if p is None else p.reshape(-1) for p in (self.weight, self.bias))
-        weight, bias = parameters
-        out = nn.functional.batch_norm(
-            flat,
-            self.running_mean.view(-1),
-            self.running_var.view(-1),
-            weight,
-            bias,
-            self.training,
-            self.momentum,
-            self.eps,
-        )
+        statistics = (self.running_mean.view(-1), self.running_var.view(-1))
+        out = nn.functional.batch_norm(flat, *statistics, self.weight.reshape(-1), self.bias.reshape(-1), self.training)
         return out.reshape(rows, members, features).transpose(0, 1)
 
 
 class StackedLayerNorm(nn.Module):
     """LayerNorm over the features of each row, with weights per member."""
 
-    def __init__(self, members: int, features: int, eps: float = 1e-5) -> None:
+    def __init__(self, members: int, features: int) -> None:
         super().__init__()
-        self.eps = eps
         self.weight = nn.Parameter(torch.ones(members, 1, features))
         self.bias = nn.Parameter(torch.zeros(members, 1, features))
 
     def forward(self, x: Tensor) -> Tensor:
         """Normalise ``(members, rows, features)``."""
-        return torch.addcmul(self.bias, nn.functional.layer_norm(x, x.shape[-1:], eps=self.eps), self.weight)
-
-
-class StackedDropout(nn.Module):
-    """Dropout whose masks come from one generator per member, so that a member's do not depend on the stack."""
-
-    def __init__(self, p: float, generators: Sequence[torch.Generator]) -> None:
-        super().__init__()
-        if not 0 <= p < 1:
-            raise ValueError(f"p is a share from 0 to below 1; got {p}")
-        self.p, self.generators = p, list(generators)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Drop each entry with probability p in training, scaling up the rest."""
-        if not self.training or self.p == 0:
-            return x
-        shape, device = x.shape[1:], self.generators[0].device
-        masks = torch.stack([torch.rand(shape, generator=g, device=device) >= self.p for g in self.generators])
-        return x * masks.to(x.device) / (1 - self.p)
+        return torch.addcmul(self.bias, nn.functional.layer_norm(x, x.shape[-1:]), self.weight)
 
 
 class _Narrow(torch.autograd.Function):

@@ -21,13 +21,13 @@ def smooth(values: NDArray[np.float64], factor: float) -> NDArray[np.float64]:
     return out
 
 
-def curves(axes: Axes, runs: Sequence[Series], color: str = "C0", factor: float = 0.6, label: str = "") -> None:
-    """Draw charts of several seeds: raw values light, mean of the smoothed ones dark, band = sd over seeds."""
+def curves(axes: Axes, runs: Sequence[Series]) -> None:
+    """Draw charts of several seeds: raw values light, mean of the smoothed (0.6) ones dark, band = sd over seeds."""
     values = np.array([[np.nan if v is None else v for v in run] for run in runs], dtype=float)
     x = np.arange(1, values.shape[1] + 1)
     for run in values:
-        axes.plot(x, run, color=color, alpha=0.22, linewidth=0.6)
-    band(axes, x, smooth(values, factor), color, label)
+        axes.plot(x, run, color="C0", alpha=0.22, linewidth=0.6)
+    band(axes, x, smooth(values, 0.6))
 
 
 def band(axes: Axes, x: NDArray, values: NDArray[np.float64], color: str = "C0", label: str = "") -> None:

@@ -39,10 +39,9 @@ def environment_digest() -> str:
 class Stopwatch:
     """Measures a run from its start: wall seconds, and the process's peak resident memory."""
 
-    def __init__(self, already: float = 0.0) -> None:
-        """Start; ``already`` are seconds spent before an interruption that this run resumes from."""
+    def __init__(self) -> None:
         self.started = datetime.now(UTC).isoformat(timespec="seconds")
-        self._start = time.perf_counter() - already
+        self._start = time.perf_counter()
 
     @property
     def seconds(self) -> float:

@@ -48,26 +48,22 @@ def _leak(activation: Activation) -> float:
     raise ValueError(f"the slope of {activation} is not written out")
 
 
-def passed(net: Stack, x: Tensor, first: int = 0) -> list[Tensor]:
-    """Return x (m, n, d) and the output of each layer from ``first`` on."""
+def passed(net: Stack, x: Tensor) -> list[Tensor]:
+    """Return x (m, n, d) and the output of each layer."""
     found = [x]
-    for layer, activation in zip(list(net.layers)[first:], net.activations[first:], strict=True):
+    for layer, activation in zip(net.layers, net.activations, strict=True):
         found.append(activate(affine(found[-1], layer.weight, layer.bias), activation))
     return found
 
 
-def send_back(net: Stack, found: list[Tensor], slope: Tensor, first: int = 0) -> Tensor:
-    """Set the gradients of the layers from ``first`` on for the slope (m, n, d) of the last output.
-
-    Returns the slope at ``found[0]`` if that is a layer's output (``first`` > 0), else at the first layer's.
-    """
-    for index in range(len(net.layers) - 1, first - 1, -1):
-        layer, below = net.layers[index], found[index - first]
-        slope = behind(slope, found[index - first + 1], net.activations[index])
-        set_gradient(layer, below, slope)
+def send_back(net: Stack, found: list[Tensor], slope: Tensor) -> None:
+    """Set the gradients of all layers for the slope (m, n, d) of the last output; ``found`` as :func:`passed` gives."""
+    for index in reversed(range(len(net.layers))):
+        layer = net.layers[index]
+        slope = behind(slope, found[index + 1], net.activations[index])
+        set_gradient(layer, found[index], slope)
         if index:
             slope = slope * layer.weight.mT if slope.shape[-1] == 1 else torch.bmm(slope, layer.weight.mT)
-    return slope
 
 
 def set_gradient(layer: torch.nn.Module, below: Tensor, slope: Tensor) -> None:

@@ -34,12 +34,12 @@ def _scaled(width: float, *channels: int) -> tuple[int, ...]:
     return tuple(max(4, round(width * c)) for c in channels)
 
 
-def domain_encoder(d: int, generator: torch.Generator, width: float = 1.0, colours: int = 3) -> nn.Sequential:
-    """Return EncoderDA for 32x32 images: 26.1 M parameters at d = 128."""
+def domain_encoder(d: int, generator: torch.Generator, width: float = 1.0) -> nn.Sequential:
+    """Return EncoderDA for 32x32 images of three colours: 26.1 M parameters at d = 128."""
     a, b, c, e, f = _scaled(width, 64, 128, 256, 512, 768)
     return build(
         lambda: nn.Sequential(
-            block(colours, a),
+            block(3, a),
             block(a, b, pool=True),
             Residual(block(b, b), block(b, b)),
             block(b, c, pool=True),

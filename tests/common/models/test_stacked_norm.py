@@ -6,7 +6,6 @@ from common.models.stacked import StackedLinear
 from common.models.stacked_norm import (
     StackedActivation,
     StackedBatchNorm,
-    StackedDropout,
     StackedLayerNorm,
     StackedNarrowLinear,
     stacked_network,
@@ -61,17 +60,6 @@ def test_layer_norm_of_a_member_is_torchs_own():
     stack, single = StackedLayerNorm(2, 6), nn.LayerNorm(6)
     x = torch.randn(2, 7, 6)
     torch.testing.assert_close(stack(x)[1], single(x[1]))
-
-
-def test_dropout_of_a_member_does_not_depend_on_the_stack_and_keeps_the_mean():
-    x = torch.ones(3, 2000, 5)
-    block, alone = StackedDropout(0.3, seeds(1, 2, 3))(x), StackedDropout(0.3, seeds(2))(x[:1])
-    assert torch.equal(block[1], alone[0])
-    assert not torch.equal(block[0], block[1])
-    assert block.unique().tolist() == [0, pytest.approx(1 / 0.7)]
-    assert block.mean().item() == pytest.approx(1, abs=4 * (0.3 / 0.7 / x.numel()) ** 0.5)
-    dropout = StackedDropout(0.3, seeds(1, 2, 3)).eval()
-    assert torch.equal(dropout(x), x)
 
 
 @pytest.mark.parametrize("norm", [None, "batch", "layer"])

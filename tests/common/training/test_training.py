@@ -4,9 +4,9 @@ import itertools
 import pytest
 import torch
 
-from common.estimators.critic_fit import CriticFit, micro_average
+from common.estimators.critic_fit import CriticFit
 from common.estimators.pairs import PairSampler, take_rows
-from common.losses.variational import donsker_varadhan, remine
+from common.losses.variational import remine
 from common.models.stacked import StackedJointCritic
 from common.training import machine as machines
 from common.training.checkpoint import Checkpoint, load_tensors, save_tensors
@@ -92,12 +92,6 @@ def test_take_rows_is_indexing_and_its_gradient():
     assert torch.equal(out, torch.stack([values[k, rows[k]] for k in range(2)]))
     out.sum().backward()
     assert values.grad[0, 6].tolist() == [2, 2, 2]
-
-
-def test_micro_average_pools_scores_in_one_logarithm():
-    joint, marginal = torch.randn(3, 1, 50), torch.randn(3, 1, 50)
-    pooled = donsker_varadhan(joint.reshape(1, -1), marginal.reshape(1, -1))
-    torch.testing.assert_close(micro_average(list(joint), list(marginal)), pooled)
 
 
 def test_bounds_reach_the_encoder_and_leave_the_critic():
