@@ -134,7 +134,13 @@ def _judge(claim: Claim, records_of: Callable[[str, str], Sequence[Record]], sca
     empty = sorted(cell for cell, records in cells.items() if not records)
     if empty:
         return ClaimResult(claim, "not run", f"no record of {', '.join(empty)}")
-    vectors = {name: vector_of(cells[q.cell], q.metric) for name, q in claim.quantities.items()}
+    too_small = SCALE_ORDER.index(scale) < SCALE_ORDER.index(claim.least_scale)
+    try:
+        vectors = {name: vector_of(cells[q.cell], q.metric) for name, q in claim.quantities.items()}
+    except AgreementError:
+        if too_small:  # a smaller scale need not make every metric: a shorter grid, fewer epochs
+            return ClaimResult(claim, f"not judged (needs scale {claim.least_scale})")
+        raise
     shared = sorted(set.intersection(*(set(v) for v in vectors.values())))
     known = {record.seed for records in cells.values() for record in records}
     seeds = f"{len(shared)} of {len(known)}"
@@ -148,7 +154,7 @@ def _judge(claim: Claim, records_of: Callable[[str, str], Sequence[Record]], sca
     except PredicateError as error:
         raise ClaimError(f"claim {claim.id}: {error}") from None
     outcome = "holds" if found.holds else "fails"
-    if SCALE_ORDER.index(scale) < SCALE_ORDER.index(claim.least_scale):
+    if too_small:
         outcome = f"not judged (needs scale {claim.least_scale})"
     elif any(record.dataset.kind == "stand-in" for records in cells.values() for record in records):
         outcome = "not judged (stand-in data)"

@@ -227,6 +227,15 @@ def test_a_metric_that_no_record_has_is_one_line(tmp_path):
         judged(tmp_path, {"enc/a": [record(0, {"auc": 1.0})]})
 
 
+def test_a_metric_that_a_smaller_scale_does_not_make_leaves_the_claim_for_the_larger_one(tmp_path):
+    text = YAML.replace("least_scale: quick", "least_scale: paper")
+    claims, short = read_claims(write(tmp_path, text))[:1], [record(0, {"auc_first": 0.7})]
+    found = judge_claims(claims, lambda *_: short, "quick")[0]
+    assert (found.outcome, found.evidence) == ("not judged (needs scale paper)", "")
+    with pytest.raises(AgreementError, match="no metric 'auc_last'"):
+        judge_claims(claims, lambda *_: short, "paper")
+
+
 SLIPS = {
     "{}": "claims.yaml: holds dict; write a list of claims",
     "- !!python/object/apply:os.system [true]": "claims.yaml: not readable as plain YAML",
