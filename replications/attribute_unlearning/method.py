@@ -80,7 +80,8 @@ def task(classifier: nn.Module, h: Tensor, y: Tensor, end_to_end: bool = False) 
 def aum(efficacy: float, fidelity: float) -> float:
     """Return eq. (5): the harmonic mean of 1 - efficacy and fidelity, 0 where both are 0.
 
-    Eq. (5) says "efficacy", but the printed values are those of 1 - efficacy (an attacker's accuracy, lower is better).
+    Eq. (5) prints "Efficiency Score" where the text has efficacy, an attacker's accuracy (lower is better); the printed
+    values are those of 1 - efficacy.
     """
     hidden = 1 - efficacy
     return 2 * hidden * fidelity / (hidden + fidelity) if hidden + fidelity else 0.0
