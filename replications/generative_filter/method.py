@@ -1,4 +1,4 @@
-"""The generative filter, to be read beside section 2 and section 6.2: filter, budget, and the game of eqs. (3) to (5).
+"""The generative filter, beside sections 2, 6.2 and 6.5.2: filter, budget, and the game of eqs. (2) to (5), (7) to (9).
 
 Tensors are ``(members, rows, features)``; a member is one seed at one budget and shares nothing with the others.
 """
