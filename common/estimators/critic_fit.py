@@ -145,6 +145,9 @@ class CriticFit:
 
     def _note(self, values: Tensor, objectives: Tensor) -> None:
         """Keep a pass's means, and the first step at which a member's value stopped being finite."""
+        # Scores can be finite where weights are not (a ReLU in bf16 makes nought of a NaN): such a member has no value.
+        sound = [torch.isfinite(weight).flatten(1).all(1) for weight in self.critic.parameters()]
+        values[~torch.stack(sound).all(0).cpu(), -1] = torch.nan
         broken = ~torch.isfinite(values)
         fresh = broken.any(1) & (self.diverged_at < 0)
         first = self.passes * self.sampler.batches + broken.float().argmax(1)

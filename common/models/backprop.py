@@ -3,6 +3,10 @@
 A critic's step is short enough for autograd's own work (graph, temporaries, accumulation) to cost as much as the
 arithmetic. Short batches run as one batched product for all members; long ones member by member, because a layer of
 one member fills a core's cache. A test holds values and gradients to autograd's.
+
+Every layer has one more unit, which is always one: a product then adds the bias and, going back, sums its gradient.
+What is left between two products is done on bf16's bits, where the sign is an integer's: elementwise bf16 operations
+go through fp32 and were measured six times (ReLU) and twice (its slope) slower.
 """
 
 from __future__ import annotations
@@ -28,31 +32,49 @@ class Backprop:
     """Scores and parameter gradients of ``critic``; products run in ``dtype`` (``None`` = that of the weights).
 
     Inputs go into :meth:`inputs`. :meth:`backward` writes into the parameters' ``.grad``, which must exist, for the
-    last :meth:`forward`.
+    last :meth:`forward`. In bf16 the ReLU makes nought of a NaN with a minus sign: whether a member has diverged is
+    seen in its weights, not in its scores alone.
     """
 
     def __init__(self, critic: StackedJointCritic, dtype: torch.dtype | None = None) -> None:
         self.layers: list[StackedLinear] = list(critic.network.layers)
         self.members = len(self.layers[0].weight)
         self.dtype = dtype or self.layers[0].weight.dtype
+        self.weights = [self._room(layer) for layer in self.layers]
         self._rows, self._slabs = 0, list[_Slab]()
+
+    def _room(self, layer: StackedLinear) -> Tensor:
+        """Return room for a layer's weight and bias, ``(members, d + 1, h + 1)``: the last unit hands the one on.
+
+        The last layer has no such unit, ``(members, d + 1, 1)``, and no bias here: that is added in fp32.
+        """
+        members, features, width = layer.weight.shape
+        last = layer is self.layers[-1]
+        room = layer.weight.new_zeros(members, features + 1, width + (not last), dtype=self.dtype)
+        if not last:
+            room[:, -1, -1] = 1
+        return room
 
     def inputs(self, rows: int) -> Tensor:
         """Return the buffer ``(members, rows, features)`` to be filled with x and y side by side."""
         if rows != self._rows:
             self._rows = rows
-            self._inputs = torch.empty(self.members, rows, self.layers[0].weight.shape[1], dtype=self.dtype)
+            inputs = self.weights[0].new_ones(self.members, rows, self.weights[0].shape[1])
+            self._inputs = inputs[..., :-1]
             size = 1 if rows >= LONG else self.members
             starts = range(0, self.members, size)
-            self._slabs = [_Slab(self.layers, self._inputs, slice(k, k + size)) for k in starts]
+            self._slabs = [_Slab(self.layers, self.weights, inputs, slice(k, k + size)) for k in starts]
         return self._inputs
 
     @torch.no_grad()
     def forward(self) -> Tensor:
         """Return scores ``(members, rows)`` in fp32 of what lies in the inputs, keeping activations."""
-        weights = [layer.weight.to(self.dtype) for layer in self.layers]
-        biases = [layer.bias.to(self.dtype) for layer in self.layers[:-1]]
-        scores = [slab.forward(weights, biases) for slab in self._slabs]
+        *hidden, last = zip(self.layers, self.weights, strict=True)
+        for layer, room in hidden:
+            room[:, :-1, :-1] = layer.weight
+            room[:, -1:, :-1] = layer.bias
+        last[1][:, :-1] = last[0].weight
+        scores = [slab.forward() for slab in self._slabs]
         return (scores[0] if len(scores) == 1 else torch.cat(scores)) + self.layers[-1].bias.squeeze(-1)
 
     @torch.no_grad()
@@ -65,27 +87,25 @@ class Backprop:
 
 
 class _Slab:
-    """Some members of the stack, run together: views of their weights' gradients, and buffers."""
+    """Some members of the stack, run together: views of their weights and gradients, and buffers."""
 
-    def __init__(self, layers: Sequence[StackedLinear], inputs: Tensor, own: slice) -> None:
+    def __init__(self, layers: Sequence[StackedLinear], weights: Sequence[Tensor], inputs: Tensor, own: slice) -> None:
         self.own, self.inputs = own, inputs[own]
         members, rows, _ = self.inputs.shape
+        self.weights = [weight[own] for weight in weights]
         self.grads = [(layer.weight.grad[own], layer.bias.grad[own]) for layer in layers]
-        widths = [layer.weight.shape[-1] for layer in layers[:-1]]
-        self.hidden = [inputs.new_empty(members, rows, width) for width in widths]
+        self.hidden = [inputs.new_empty(members, rows, weight.shape[-1]) for weight in weights[:-1]]
         self.slopes = [torch.empty_like(hidden) for hidden in self.hidden]
         # The last layer has one column. Measured: bf16 products are faster with it from about a thousand rows on,
         # fp32 products of a batch of members are five times slower.
         low = inputs.dtype != torch.float32
         self.by_product = members * rows >= _FEW_ROWS if low else members == 1
 
-    def forward(self, weights: Sequence[Tensor], biases: Sequence[Tensor]) -> Tensor:
+    def forward(self) -> Tensor:
         """Return scores without the last bias, ``(members, rows)`` in fp32."""
-        self.weights = [weight[self.own] for weight in weights]
         below = self.inputs
-        for weight, bias, out in zip(self.weights, biases, self.hidden, strict=False):
-            torch.baddbmm(bias[self.own], below, weight, out=out)
-            below = out.clamp_(min=0)
+        for weight, out in zip(self.weights, self.hidden, strict=False):
+            below = _relu_(torch.bmm(below, weight, out=out))
         if self.by_product:
             return torch.bmm(below, self.weights[-1]).squeeze(-1).float()
         return torch.mul(below, self.weights[-1].mT, out=self.slopes[-1]).sum(-1).float()
@@ -95,20 +115,33 @@ class _Slab:
         column, last, hidden = column[self.own], self.weights[-1], self.hidden[-1]
         slopes = self.slopes[-1]
         if self.by_product:
-            self.grads[-1][0].copy_(torch.bmm(column.mT, hidden).mT)
+            self.grads[-1][0].copy_(torch.bmm(column.mT, hidden).mT[:, :-1])
             torch.bmm(column, last.mT, out=slopes)
         else:
             torch.mul(hidden, column, out=slopes)
-            self.grads[-1][0].copy_(slopes.sum(1)[..., None])
+            self.grads[-1][0].copy_(slopes.sum(1)[:, :-1, None])
             torch.mul(column, last.mT, out=slopes)
         for index in range(len(self.hidden) - 1, -1, -1):
             slopes, (weight_grad, bias_grad) = self.slopes[index], self.grads[index]
-            torch.ops.aten.threshold_backward(slopes, self.hidden[index], 0, grad_input=slopes)
-            below = self.hidden[index - 1] if index else self.inputs
-            if slopes.dtype == weight_grad.dtype:
-                torch.bmm(below.mT, slopes, out=weight_grad)
-            else:
-                weight_grad.copy_(torch.bmm(below.mT, slopes))
-            torch.sum(slopes, 1, keepdim=True, dtype=bias_grad.dtype, out=bias_grad)
+            _only_above_nought_(slopes, self.hidden[index])
+            found = torch.bmm((self.hidden[index - 1] if index else self.inputs).mT, slopes)
+            weight_grad.copy_(found[:, :-1, :-1])
+            bias_grad.copy_(found[:, -1:, :-1])
             if index:
                 torch.bmm(slopes, self.weights[index].mT, out=self.slopes[index - 1])
+
+
+def _relu_(values: Tensor) -> Tensor:
+    """Set what is below nought to nought in place."""
+    if values.dtype != torch.bfloat16:
+        return values.clamp_(min=0)
+    values.view(torch.int16).clamp_(min=0)
+    return values
+
+
+def _only_above_nought_(slopes: Tensor, activations: Tensor) -> None:
+    """Set ``slopes`` to nought in place where ``activations``, which come from a ReLU, are."""
+    if slopes.dtype != torch.bfloat16:
+        torch.ops.aten.threshold_backward(slopes, activations, 0, grad_input=slopes)
+    else:
+        slopes.view(torch.int16).mul_(activations.view(torch.int16).sign())

@@ -1,5 +1,6 @@
 import io
 import itertools
+import math
 
 import pytest
 import torch
@@ -52,6 +53,21 @@ def test_a_member_that_diverges_is_noted_with_its_step_and_the_others_go_on():
     critic = StackedJointCritic(3, 2, [16], [generator(s, "init") for s in (1, 2)])
     fit = CriticFit(x, y, critic, remine, batch=20, lr=1e-2, generators=[generator(s) for s in (1, 2)]).train(3)
     assert 0 <= fit.diverged_at[0] < 3, "in the first pass, in the batch that holds the row"
+    assert fit.diverged_at[1] == -1
+    assert torch.isfinite(fit.values[1]).all()
+
+
+@pytest.mark.parametrize("dtype", [None, torch.bfloat16])
+@pytest.mark.parametrize("sign", [1, -1])
+def test_a_weight_that_is_no_number_is_never_hidden_by_what_follows_it(sign, dtype):
+    x, y = torch.randn(2, 60, 3), torch.randn(2, 60, 2)
+    critic = StackedJointCritic(3, 2, [16], [generator(s, "init") for s in (1, 2)])
+    members = [generator(s) for s in (1, 2)]
+    fit = CriticFit(x, y, critic, remine, batch=20, lr=1e-2, generators=members, autocast=dtype).train(1)
+    critic.network.layers[0].weight.data[0, 1, 3] = math.copysign(math.nan, sign)
+    fit.train(2)
+    assert fit.diverged_at[0] >= 3
+    assert not torch.isfinite(fit.values[0, 1])
     assert fit.diverged_at[1] == -1
     assert torch.isfinite(fit.values[1]).all()
 
