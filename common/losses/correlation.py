@@ -18,8 +18,8 @@ def correlation(a: Tensor, b: Tensor, epsilon: float = 1e-8) -> Tensor:
 
 
 def mean_correlation(x: Tensor, y: Tensor) -> Tensor:
-    """Return the mean |corr(x_i, y_j)| over all pairs of columns of x (n, d_x), y (n, d_y), in [0, 1]."""
-    return correlation(x.T[:, None], y.T[None]).abs().mean()
+    """Return the mean |corr(x_i, y_j)| over all pairs of columns of x (..., n, d_x) and y (..., n, d_y), in [0, 1]."""
+    return correlation(x.mT[..., :, None, :], y.mT[..., None, :, :]).abs().mean((-1, -2))
 
 
 def maximal_correlation(table: Tensor) -> Tensor:

@@ -80,16 +80,6 @@ def adult(frame: pd.DataFrame, leaky: bool) -> Table:
     return Table(inputs.to_numpy(float), y, age, tuple(inputs.columns))
 
 
-def leaks(table: Table, limit: float = 0.99) -> list[str]:
-    """Return the inputs that are the target or the attribute over again: |corr| above ``limit``."""
-    found = []
-    for k, name in enumerate(table.names):
-        for role, column in (("target", table.y), ("attribute", table.t)):
-            if abs(np.corrcoef(table.x[:, k], column[:, 0])[0, 1]) > limit:
-                found.append(f"{name} = {role}")
-    return found
-
-
 def standardised(train: Table, test: Table, own: bool) -> tuple[Table, Table]:
     """Return both splits in units of the training rows; ``own`` takes each by its own mean and spread (the code's)."""
 

@@ -17,7 +17,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from common.losses.correlation import correlation
+from common.losses.correlation import mean_correlation
 from common.losses.distance import distance_correlation
 from common.losses.sliced import fit_slices
 from common.results import Origin
@@ -67,7 +67,7 @@ def statistics(pairs: list[tuple[Tensor, Tensor]], p: dict, draws: torch.Generat
     """Return every method's statistic on every data set."""
     found = {
         "slice": [sliced(x, t, draws, p["slices"]) for x, t in pairs],
-        "pearson": [float(correlation(x.T[:, None], t.T[None]).abs().mean()) for x, t in pairs],
+        "pearson": [float(mean_correlation(x, t)) for x, t in pairs],
         "dcorr": [float(distance_correlation(x, t)) for x, t in pairs],
     }
     if p["neural_steps"]:

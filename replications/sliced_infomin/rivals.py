@@ -11,7 +11,8 @@ from torch import Tensor
 from torch.nn.functional import leaky_relu, softplus
 
 from common.losses.club import club, gaussian_log_likelihood
-from common.losses.correlation import correlation
+from common.losses.correlation import correlation, mean_correlation
+from common.losses.distance import distance_correlation
 from common.training.routing import full_precision
 from replications.sliced_infomin.climb import (
     across,
@@ -22,7 +23,6 @@ from replications.sliced_infomin.climb import (
     send_back,
     set_gradient,
 )
-from replications.sliced_infomin.distances import distance_correlation
 from replications.sliced_infomin.method import Generators, Infomin, SlicedInfomin
 from replications.sliced_infomin.stack import Stack, affine, slope_02, take_rows
 
@@ -44,7 +44,7 @@ class Pearson(Infomin):
 
     def forward(self, z: Tensor, t: Tensor, generators: Generators = ()) -> Tensor:  # noqa: ARG002
         """Return the mean absolute correlation of each member."""
-        return correlation(z.mT[:, :, None], t.mT[:, None]).abs().mean((-1, -2))
+        return mean_correlation(z, t)
 
 
 class DistanceCorrelation(Infomin):

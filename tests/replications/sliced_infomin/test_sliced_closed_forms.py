@@ -17,10 +17,21 @@ from common.losses.sliced import standardise
 from common.training.seeding import generator
 from replications.sliced_infomin import conv_nets, demo, power
 from replications.sliced_infomin.fair_nets import FairNet, MemberAdam, encoder
-from replications.sliced_infomin.fair_tables import adult, census, leaks, standardised
+from replications.sliced_infomin.fair_tables import adult, census, standardised
 from replications.sliced_infomin.judge import Codes, Settings, judge
 from replications.sliced_infomin.pictures import SHARED, pie_expression, pie_files
 from replications.sliced_infomin.rivals import METHODS, NeuralRenyi, NeuralTC, VariationalCLUB, make_infomin
+
+
+def leaks(table):
+    """Return the inputs that are the target or the attribute over again."""
+    roles = (("target", table.y), ("attribute", table.t))
+    return [
+        f"{name} = {role}"
+        for k, name in enumerate(table.names)
+        for role, column in roles
+        if abs(np.corrcoef(table.x[:, k], column[:, 0])[0, 1]) > 0.99
+    ]
 
 
 def draws(n):

@@ -4,7 +4,6 @@ import pytest
 import torch
 from torch.nn.functional import cross_entropy
 
-from common.losses.distance import distance_correlation as plain_distance_correlation
 from common.losses.sliced import Slices, random_directions, slice_features, solve_canonical
 from common.training.seeding import generator
 from common.workflow.config import load_yaml
@@ -13,11 +12,11 @@ from common.workflow.resolve import resolve
 from replications.sliced_infomin import fairness, method, rivals, stack
 from replications.sliced_infomin.climb import activate
 from replications.sliced_infomin.cubic import centred_features, ridge_solve, scores
-from replications.sliced_infomin.distances import distance_correlation
 from replications.sliced_infomin.fair_nets import MemberAdam
 from replications.sliced_infomin.fair_tables import Rows
 from replications.sliced_infomin.rivals import NeuralRenyi, NeuralTC, VariationalCLUB
 from replications.sliced_infomin.stack import Stack, affine, slope_02, take_rows
+from tests import plain_forms
 
 
 def draws(n):
@@ -154,53 +153,6 @@ class TestCubic:
         assert float((slopes[0] - slopes[1]).norm() / slopes[1].norm()) < 1e-4
 
 
-class TestDistances:
-    @staticmethod
-    def pair(n=70, d_t=1):
-        z, t = normal(3, n, 5).sin(), normal(3, n, d_t, key=1)
-        z[0, :, 0] = t[0, :, 0] ** 2
-        z[1, 4] = z[1, 9]  # equal rows: a distance without a direction
-        return z, t
-
-    @pytest.mark.parametrize("d_t", [1, 3])
-    def test_value_and_slope_are_the_graphs(self, d_t):
-        z, t = self.pair(d_t=d_t)
-        values, slopes = [], []
-        for kind in (distance_correlation, plain_distance_correlation):
-            codes = z.clone().requires_grad_()
-            values.append(kind(codes, t))
-            slopes.append(torch.autograd.grad(values[-1].sum(), codes)[0])
-        torch.testing.assert_close(*values, rtol=1e-6, atol=1e-9)
-        torch.testing.assert_close(*slopes, rtol=1e-4, atol=1e-7)
-        assert float(slopes[0][0].abs().max()) > 1e-3
-
-    @pytest.mark.parametrize("n", [4, 255, 256, 257, 600])
-    def test_blocks_give_the_value_of_the_whole(self, n):
-        z, t = self.pair(max(n, 10))
-        z, t = z[:, :n], t[:, :n]
-        torch.testing.assert_close(distance_correlation(z, t), plain_distance_correlation(z, t), rtol=1e-6, atol=1e-7)
-        narrow = distance_correlation(z.float(), t.float())
-        assert narrow.dtype == torch.float32
-        torch.testing.assert_close(narrow.double(), plain_distance_correlation(z, t), rtol=1e-3, atol=2e-4)
-
-    def test_a_negative_square_has_no_slope(self):
-        found = []
-        for key in range(30):
-            z = normal(1, 12, 3, key=("z", key)).requires_grad_()
-            value = distance_correlation(z, normal(1, 12, 2, key=("t", key)))
-            (slope,) = torch.autograd.grad(value.sum(), z)
-            assert slope.isfinite().all()
-            if float(value.detach()) <= 1.0001e-4:
-                found.append(float(slope.abs().max()))
-        assert found, "independent data are clamped now and then"
-        assert max(found) == 0
-
-    def test_an_attribute_with_a_gradient_is_refused(self):
-        z, t = self.pair()
-        with pytest.raises(ValueError, match="detached"):
-            distance_correlation(z, t.requires_grad_())
-
-
 def test_each_members_adam_is_one_of_its_own_at_its_rate():
     scale = torch.tensor([1.0, 0.1])
     stacked = torch.nn.Parameter(normal(2, 3, 4).float())
@@ -267,7 +219,7 @@ def test_training_takes_the_steps_of_the_plain_forms(plan, tmp_path, monkeypatch
     task, start, history = trained(plan, tmp_path, cell)
     monkeypatch.setattr(stack.Stack, "forward", layer_by_layer)
     monkeypatch.setattr(NeuralTC, "forward", plain_cross_entropy)
-    monkeypatch.setattr(rivals, "distance_correlation", plain_distance_correlation)
+    monkeypatch.setattr(rivals, "distance_correlation", plain_forms.distance_correlation)
     monkeypatch.setattr(rivals, "SlicedInfomin", PlainSlices)
     plain, _, wanted = trained(plan, tmp_path, cell)
     for name in ("loss", "val_utility", "val_penalty"):
