@@ -43,7 +43,7 @@ test-slurm: setup-slurm
 lint: setup
 	ruff check .
 	ruff format --check .
-	snakefmt --check Snakefile replications/*/rules.smk benchmarks/*/rules.smk
+	snakefmt --check Snakefile common/workflow/rules.smk $(wildcard replications/*/rules.smk benchmarks/*/rules.smk)
 	lint-imports
 	@echo "snakemake --lint (the advice to give each rule its own conda environment is not taken: there is one list of pins)"
 	@! snakemake --lint 2>&1 | grep '^    \* ' | grep -v 'Specify a conda environment'

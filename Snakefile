@@ -17,52 +17,48 @@ min_version("9.0")
 ROOT = Path(workflow.basedir)
 sys.path.insert(0, str(ROOT))
 
-from common.workflow import dag
+from common.workflow import dag, pages, start
 
-PLAN = dag.start(ROOT, config)
-PAPERS = {name: dag.PaperDag(PLAN, name) for name in PLAN.papers}
-BENCHMARKS = dag.benchmark_dags(PLAN)
-shell.prefix(dag.SHELL)
+PLAN = start.start(ROOT, config)
+OWNERS = dag.dags(PLAN)
+PAPERS = [own for own in OWNERS if own.name in PLAN.papers]
+BENCHMARKS = [own for own in OWNERS if own.name in PLAN.benchmarks]
+shell.prefix(start.SHELL)
 REPORT = f"figures/{PLAN.scale}/report/index.html"
 DOCS = f"figures/{PLAN.scale}/report/docs/index.html"
 
 
 rule all:
     input:
-        [
-            paper.records + paper.artefacts + paper.comparison
-            for paper in PAPERS.values()
-        ],
+        [paper.records + paper.artefacts + paper.comparison for paper in PAPERS],
         REPORT,
         DOCS,
 
 
-for name in PAPERS:
+include: "common/workflow/rules.smk"
 
-    include: f"replications/{name}/rules.smk"
+
+for path in [path for own in OWNERS for path in own.own_rules]:
+
+    include: path
 
 
 # Ours, beside the papers: no published numbers, no verdicts, and not part of `all`.
 rule benchmark:
     input:
-        [own.records + own.artefacts for own in BENCHMARKS.values()],
-
-
-for name in BENCHMARKS:
-
-    include: f"benchmarks/{name}/rules.smk"
+        [own.records + own.artefacts for own in BENCHMARKS],
 
 
 rule compare:
     input:
-        [paper.comparison for paper in PAPERS.values()],
+        [paper.comparison for paper in PAPERS],
 
 
 rule report:
     input:
-        [paper.artefacts + paper.comparison for paper in PAPERS.values()],
-        [paper.committed for paper in PAPERS.values()],
-        dag.REPORT_FILES,
+        [paper.artefacts + paper.comparison for paper in PAPERS],
+        [paper.committed for paper in PAPERS],
+        pages.templates(ROOT, "report"),
     output:
         REPORT,
     log:
@@ -72,14 +68,16 @@ rule report:
         python=dag.PYTHON,
         code=PLAN.code("common.workflow.report"),
         scale=PLAN.scale,
-        papers=",".join(PAPERS),
+        papers=",".join(PLAN.papers),
+        beside=pages.drawn_beside(PLAN),
     shell:
         "{params.python} -m common.workflow report --config scale={params.scale} papers={params.papers} > {log} 2>&1"
 
 
 rule docs:
     input:
-        dag.DOCUMENTED,
+        pages.documented(ROOT),
+        pages.templates(ROOT, "docs"),
     output:
         DOCS,
     log:

@@ -24,7 +24,7 @@ from common.results.store import cell_folder, find
 from common.training.progress import clock
 from common.workflow import cost
 from common.workflow.config import PaperConfig, reading_of
-from common.workflow.dag import PaperDag, benchmark_dags
+from common.workflow.dag import Dag
 from common.workflow.job import Job, JobConfig, missing_seeds
 from common.workflow.resolve import Plan
 from common.workflow.scoreboard import write_scoreboard
@@ -94,7 +94,7 @@ def accept(plan: Plan, options: argparse.Namespace) -> int:  # noqa: ARG001
 def resolve_files(plan: Plan, options: argparse.Namespace) -> int:  # noqa: ARG001
     """Write every cell's resolved configuration and say how to run it by hand."""
     for paper in plan.papers:
-        for job in PaperDag(plan, paper).trainings():
+        for job in Dag(plan, paper).trainings():
             print(f"python -m {job.module} {job.file}")
     return 0
 
@@ -119,7 +119,7 @@ def gallery(plan: Plan, options: argparse.Namespace) -> int:  # noqa: ARG001
     """Copy the figures of the plan's scale that exist, the benchmarks' too, into the committed gallery."""
     folder = plan.root / "figures" / "gallery"
     folder.mkdir(parents=True, exist_ok=True)
-    for own in (*(PaperDag(plan, paper) for paper in plan.papers), *_benchmarks(plan)):
+    for own in (*(Dag(plan, paper) for paper in plan.papers), *_benchmarks(plan)):
         for artefact, entry in own.config.artefacts.items():
             source = plan.root / own.folder / f"{artefact}.png"
             if entry.kind == "figure" and source.exists():
@@ -143,7 +143,7 @@ def verify(plan: Plan, options: argparse.Namespace) -> int:  # noqa: ARG001
         for artefact in dict.fromkeys(row.artefact for row in rows):
             if artefact not in known:
                 lacking.append(f"{paper}: artefact {artefact} is published but has no rule")
-        for path in PaperDag(plan, paper).records:
+        for path in Dag(plan, paper).records:
             try:
                 read(plan.root / path)
             except RecordError as error:
@@ -173,7 +173,7 @@ def plan(plan: Plan, options: argparse.Namespace) -> int:  # noqa: ARG001
         table.add_column(column, justify="left" if column in ("paper", "job", "part of") else "right")
     rates = cost.rates(plan.root, plan.device)
     for paper in plan.papers:
-        dag = PaperDag(plan, paper)
+        dag = Dag(plan, paper)
         wanted = dag.wanted
         total = 0.0
         for job in sorted(dag.trainings(), key=lambda job: job.cell not in wanted):
@@ -195,7 +195,7 @@ def plan(plan: Plan, options: argparse.Namespace) -> int:  # noqa: ARG001
         table.add_row(paper, "all, one job after another", "", "", clock(total), "", "", "", style="bold")
     CONSOLE.print(table)
     for own in _benchmarks(plan):
-        jobs = [own.plan.job(own.name, job.cell) for job in own.trainings()]
+        jobs = [plan.job(own.name, job.cell) for job in own.trainings()]
         left = sum(len(_to_run(plan, config)) for config in jobs)
         CONSOLE.print(
             f"Beside the papers, on request: snakemake --cores all benchmark ({own.name}: {own.config.title}), "
@@ -206,9 +206,9 @@ def plan(plan: Plan, options: argparse.Namespace) -> int:  # noqa: ARG001
     return 0
 
 
-def _benchmarks(plan: Plan) -> list[PaperDag]:
+def _benchmarks(plan: Plan) -> list[Dag]:
     """Return the benchmarks beside the papers; none where the user asked for some papers alone."""
-    return list(benchmark_dags(plan).values()) if plan.settings.papers == "all" else []
+    return [Dag(plan, name) for name in plan.benchmarks] if plan.settings.papers == "all" else []
 
 
 def _to_run(plan: Plan, config: JobConfig) -> list[int]:

@@ -1,45 +1,19 @@
-"""What a paper's ``rules.smk`` needs to state its rules: training jobs, artefacts, comparison, and their targets.
+"""What the rules state: training jobs, artefacts and comparison of each paper and benchmark, and their targets.
 
 Plain data, no Snakemake: the rules stay readable and this stays testable.
 """
 
 from __future__ import annotations
 
-import contextlib
-import io
-import json
-import os
+import re
 import shlex
 import sys
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
-from common.workflow import locks
-from common.workflow.config import ConfigError, suggest
-from common.workflow.resolve import Plan, default_settings, resolve
+from common.workflow.resolve import Plan
 
 PYTHON = shlex.quote(sys.executable)
-# Before each job's command: a job that the kernel kills can say nothing itself, and its shell says "Killed", no more.
-_KILLED = (
-    "expunge: killed (signal 9), most likely for want of memory: run with fewer --cores, or at a smaller scale "
-    "(python -m common.workflow plan shows what each job may take); given again, the command goes on where it was"
-)
-_TOLD = shlex.quote(f"if [ $? -eq 137 ]; then echo {shlex.quote(_KILLED)} >&2; fi")
-SHELL = f"set -euo pipefail; trap {_TOLD} EXIT;"
-# What a cluster's node is told of the plan it works for: on the node, `auto` could mean another device and scale.
-CARRIED = "EXPUNGE_RESOLVED"
-# The report's template, style and script: not Python, so the fingerprint does not see them.
-_ROOT = Path(__file__).parents[2]
-REPORT_FILES = sorted(
-    f"common/workflow/report/{path.name}"
-    for path in (Path(__file__).parent / "report").iterdir()
-    if path.suffix in (".j2", ".css", ".js")
-)
-DOCUMENTED = sorted(
-    path.relative_to(_ROOT).as_posix()
-    for pattern in ("*.md", "*/*/README.md", "data/README.md", "common/**/*.py", "replications/*/method.py")
-    for path in _ROOT.glob(pattern)
-)
 
 
 @dataclass(frozen=True)
@@ -73,12 +47,12 @@ class Drawing:
     code: str
 
 
-class PaperDag:
-    """The jobs of one paper at the plan's scale."""
+class Dag:
+    """The jobs of one paper at the plan's scale, or of one benchmark whose ``config.yaml`` has a paper's form."""
 
-    def __init__(self, plan: Plan, paper: str) -> None:
-        self.plan, self.name, self.config = plan, paper, plan.papers[paper]
-        self.folder = f"figures/{plan.scale}/{paper}"
+    def __init__(self, plan: Plan, name: str) -> None:
+        self.plan, self.name, self.config = plan, name, plan.config(name)
+        self.folder = f"figures/{plan.scale}/{name}"
 
     def trainings(self) -> list[Training]:
         """Return one job per cell, those that no artefact draws from included."""
@@ -130,7 +104,7 @@ class PaperDag:
 
     @property
     def records(self) -> list[str]:
-        """Records that the paper's artefacts and published values rest on."""
+        """Records that artefacts and published values rest on."""
         return sorted({path for drawing in self.drawings() for path in drawing.records} | set(self._valued()))
 
     @property
@@ -154,14 +128,16 @@ class PaperDag:
 
     @property
     def comparison(self) -> list[str]:
-        """Files of the comparison with the published numbers."""
+        """Files of the comparison with the published numbers, which a benchmark has none of."""
+        if self.config.home == "benchmarks":
+            return []
         folders = [self.folder, *(f"{self.folder}/{reading}" for reading in self.config.readings)]
         names = ("comparison.csv", "comparison.md", "claims.csv")
         return [f"{folder}/{name}" for folder in folders for name in names]
 
     @property
     def committed(self) -> list[str]:
-        """The paper's committed files that the report shows."""
+        """A paper's committed files that the report shows."""
         names = ["config.yaml", "published.csv", "claims.yaml", "reproduced.csv"]
         names += [f"reproduced-{reading}.csv" for reading in self.config.readings]
         paths = [f"replications/{self.name}/{name}" for name in names]
@@ -175,6 +151,22 @@ class PaperDag:
             for name, artefact in self.config.artefacts.items()
             for entry, s in artefact.values.items()
         }
+
+    @property
+    def own_rules(self) -> list[str]:
+        """The file of rules that this folder alone has, if it has one."""
+        path = f"{self.config.home}/{self.name}/rules.smk"
+        return [path] if (self.plan.root / path).exists() else []
+
+    @property
+    def targets(self) -> list[str]:
+        """Every name that may be asked for of this paper or benchmark."""
+        names = [self.name, *(d.rule for d in self.drawings()), *(t.rule for t in self.trainings())]
+        if self.comparison:
+            names.append(f"{self.name}_compare")
+        for path in self.own_rules:
+            names += re.findall(r"^rule (\w+)", (self.plan.root / path).read_text(encoding="utf-8"), flags=re.M)
+        return names
 
     @property
     def comparison_code(self) -> str:
@@ -202,72 +194,11 @@ class PaperDag:
         return self.plan.records(self.name, cell) + self._weights(cell)
 
 
-def benchmark_dags(plan: Plan) -> dict[str, PaperDag]:
-    """Return the jobs of each benchmark that is made of experiments like a paper's, by name; no paper, no verdicts."""
-    own = replace(plan, papers=plan.benchmarks)
-    return {name: PaperDag(own, name) for name in own.papers}
+def dags(plan: Plan) -> list[Dag]:
+    """Return the papers chosen, then the benchmarks."""
+    return [Dag(plan, name) for name in (*plan.papers, *plan.benchmarks)]
 
 
 def targets(plan: Plan) -> list[str]:
     """Return every name that may be asked for on the command line."""
-    names = ["all", "report", "compare", "benchmark"]
-    for dag in benchmark_dags(plan).values():
-        names += [dag.name, *(d.rule for d in dag.drawings()), *(t.rule for t in dag.trainings())]
-    for paper in plan.papers:
-        dag = PaperDag(plan, paper)
-        names += [paper, f"{paper}_compare", *(d.rule for d in dag.drawings()), *(t.rule for t in dag.trainings())]
-    return names
-
-
-@dataclass(frozen=True)
-class Asked:
-    """What was typed: the targets, whether jobs will run (no dry run, no question to Snakemake), and where.
-
-    ``elsewhere``: a cluster's nodes run them. ``node``: nothing was typed, this is Snakemake at work on such a node.
-    """
-
-    targets: frozenset[str]
-    runs: bool
-    elsewhere: bool = False
-    node: bool = False
-
-
-def asked(argv: list[str] | None = None) -> Asked:
-    """Return what Snakemake's command line asks for, which it tells a Snakefile only after reading it."""
-    from snakemake.cli import parse_args
-
-    if argv is None and Path(sys.argv[0]).name != "snakemake":
-        return Asked(frozenset(), runs=False, node=True)
-    with contextlib.redirect_stderr(io.StringIO()):  # it names the profile, as it did when it started
-        _, options = parse_args(argv)
-    elsewhere = options.executor not in (None, "local", "dryrun", "touch")
-    asks = options.dryrun or options.lint or options.unlock or options.dag or options.rulegraph or options.summary
-    return Asked(frozenset(options.targets or ()), not asks, elsewhere)
-
-
-def start(root: Path, given: dict) -> Plan:
-    """Resolve the run for Snakemake, announce it, and end with one line where something is wrong.
-
-    ``given`` is Snakemake's config.
-    """
-    typed = asked()
-    carried = json.loads(os.environ.get(CARRIED, "{}")) if typed.node else {}
-    try:
-        plan = resolve(root, {**default_settings(root), **given, **carried}, elsewhere=typed.elsewhere)
-        valid = targets(plan)
-        for name in sorted(typed.targets):
-            if name not in valid and not name.startswith(("results/", "figures/")):
-                raise ConfigError(f"target: unknown {name!r}; {suggest(name, valid)}")
-    except ConfigError as error:
-        sys.exit(f"expunge: {error}")
-    print(plan.headline(), file=sys.stderr, flush=True)
-    if typed.elsewhere:
-        os.environ[CARRIED] = json.dumps({"scale": plan.scale, "device": plan.device})
-    if typed.runs:
-        try:
-            locks.release_stale(Path.cwd())
-            locks.note_run(Path.cwd())
-            locks.name_the_holder(Path.cwd())
-        except OSError as error:
-            sys.exit(f"expunge: {error}")
-    return plan
+    return ["all", "report", "docs", "compare", "benchmark", *(name for dag in dags(plan) for name in dag.targets)]

@@ -5,14 +5,15 @@ edited loss changes the fingerprint of exactly the jobs that import it. Imports 
 them: the package above a module counts with what it imports at import time; a module that is imported by name
 counts with all its imports, those inside functions too. Imports by computed name are not seen, which is why
 registries here import by name. Plumbing that carries numbers and computes none (``common.workflow``,
-``common.results``) is left out: a new option of the command line must not cost a night of training.
+``common.results``) is left out: a new option of the command line must not cost a night of training. Where the module
+is plumbing itself, as the report's is, all that it imports counts.
 """
 
 from __future__ import annotations
 
 import ast
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -34,6 +35,7 @@ def closure(module: str, root: Path | str = ".") -> list[str]:
     root = Path(root)
     if _path_of(module, root) is None:
         raise ModuleNotFoundError(f"no first-party module {module!r} below {root.resolve()}")
+    left_out = () if _within(module, PLUMBING) else PLUMBING
     seen: dict[str, bool] = {}  # module -> whether its function-level imports count as well
     todo = [(module, True)]
     while todo:
@@ -42,7 +44,7 @@ def closure(module: str, root: Path | str = ".") -> list[str]:
             continue
         seen[name] = deep
         todo += [(parent, False) for parent in _parents(name)]
-        todo += [(found, True) for found in _imports(name, root, deep)]
+        todo += [(found, True) for found in _imports(name, root, deep) if not _within(found, left_out)]
     return sorted(name for name in seen if _path_of(name, root))
 
 
@@ -59,10 +61,10 @@ def _imports(name: str, root: Path, deep: bool) -> Iterator[str]:
     facts = _read(*_stamp(path))
     for node in facts.imports if deep else facts.import_time:
         if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names if _ours(alias.name))
+            yield from (alias.name for alias in node.names if _within(alias.name, FIRST_PARTY))
             continue
         base = _absolute(node, name, path)
-        if _ours(base):
+        if _within(base, FIRST_PARTY):
             inner = (f"{base}.{alias.name}" for alias in node.names)
             yield from (full if _path_of(full, root) else base for full in inner)
 
@@ -86,9 +88,8 @@ def _is_type_checking(test: ast.expr) -> bool:
     )
 
 
-def _ours(name: str) -> bool:
-    plumbing = any(name == p or name.startswith(f"{p}.") for p in PLUMBING)
-    return name.split(".", maxsplit=1)[0] in FIRST_PARTY and not plumbing
+def _within(name: str, packages: Sequence[str]) -> bool:
+    return any(name == package or name.startswith(f"{package}.") for package in packages)
 
 
 def _absolute(node: ast.ImportFrom, name: str, path: Path) -> str:

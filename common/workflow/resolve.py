@@ -42,7 +42,10 @@ def cuda_found() -> bool:
 
 @dataclass(frozen=True)
 class Plan:
-    """A resolved run: settings, scale, device, and the papers with their cells."""
+    """A resolved run: settings, scale, device, and the papers with their cells, and the benchmarks with theirs.
+
+    ``paper`` is the name of either in what follows: a benchmark's records lie beside the papers', under its name.
+    """
 
     root: Path
     settings: RunConfig
@@ -52,6 +55,10 @@ class Plan:
     benchmarks: dict[str, PaperConfig] = field(default_factory=dict)
     _codes: dict[str, str] = field(default_factory=dict, init=False, repr=False, compare=False)
 
+    def config(self, paper: str) -> PaperConfig:
+        """Return what a paper, or a benchmark, says of itself."""
+        return self.papers[paper] if paper in self.papers else self.benchmarks[paper]
+
     def code(self, module: str) -> str:
         """Return a module's fingerprint as it was when this plan first asked: a plan is of one moment."""
         if module not in self._codes:
@@ -60,7 +67,7 @@ class Plan:
 
     def seeds(self, paper: str, experiment: str) -> list[int]:
         """Return the seeds of an experiment at this scale."""
-        own = self.papers[paper].experiments[experiment].scales[self.scale].seeds
+        own = self.config(paper).experiments[experiment].scales[self.scale].seeds
         return list(range(self.settings.seeds or own))
 
     def cell(self, paper: str, name: str) -> Cell:
@@ -76,8 +83,8 @@ class Plan:
     def job(self, paper: str, name: str) -> JobConfig:
         """Return the resolved configuration of a cell."""
         experiment, variant = name.split("/")
-        block = self.papers[paper].experiments[experiment]
-        params = resolve_params(self.papers[paper], experiment, variant, self.scale, self.settings.set)
+        block = self.config(paper).experiments[experiment]
+        params = resolve_params(self.config(paper), experiment, variant, self.scale, self.settings.set)
         upstream = [self.job(paper, needed) for needed in block.needs_of(variant)]
         text = json.dumps([[u.code, u.identity] for u in upstream], sort_keys=True)
         return JobConfig(

@@ -9,7 +9,7 @@ from benchmarks.removal import evaluate, experiment, figures, readings, tables
 from benchmarks.removal.terms import TERMS
 from common.results import read_many, store
 from common.workflow.config import ConfigError, paper_names
-from common.workflow.dag import benchmark_dags, targets
+from common.workflow.dag import targets
 from common.workflow.resolve import default_settings, resolve
 
 MODULES = {m.__name__: m for m in (experiment, evaluate)}
@@ -39,7 +39,7 @@ def plan_of(root, overrides=None):
 
 def run(plan, cell, folder):
     """Run one cell by its module's own command line; return its records."""
-    job = benchmark_dags(plan)["removal"].plan.job("removal", cell)
+    job = plan.job("removal", cell)
     path = store.cell_folder(folder, job.cell) / "config.json"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(job.model_dump_json(), encoding="utf-8")
@@ -78,9 +78,8 @@ def test_methods_share_rows_and_the_first_code_of_the_filter_is_unfiltered(adult
     folder, plan, _ = adult
     from common.training.checkpoint import load_tensors
 
-    own = benchmark_dags(plan)["removal"].plan
     kept = {
-        m: load_tensors(store.cell_folder(folder, own.cell("removal", f"adult/{m}")) / "seed=0.safetensors")[0]
+        m: load_tensors(store.cell_folder(folder, plan.cell("removal", f"adult/{m}")) / "seed=0.safetensors")[0]
         for m in ("none", "irene", "generative_filter")
     }
     for name in ("y_known", "s_known", "y_test", "s_test"):

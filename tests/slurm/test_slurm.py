@@ -12,7 +12,7 @@ import pytest
 from cluster import cluster, lacking
 from workbench import copy_checkout
 
-from common.workflow.dag import PaperDag
+from common.workflow.dag import Dag
 from common.workflow.resolve import cuda_found, default_settings, resolve
 
 pytestmark = pytest.mark.skipif(
@@ -69,7 +69,7 @@ def submitted(node, rule):
 
 def planned(checkout, rule, **settings):
     plan = resolve(checkout, {**default_settings(checkout), **settings}, elsewhere=True)
-    (job,) = [job for job in PaperDag(plan, "infoshape").trainings() if job.rule == rule]
+    (job,) = [job for job in Dag(plan, "infoshape").trainings() if job.rule == rule]
     return job
 
 

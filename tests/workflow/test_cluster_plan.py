@@ -1,23 +1,25 @@
 """A plan for a cluster: GPU and memory from the plan, the node told what was resolved, the pins in step."""
 
 import json
+import os
 import re
 import sys
 
 import pytest
 import yaml
 
-from common.workflow import dag
+from common.workflow import start as starting
 from common.workflow.config import ConfigError
-from common.workflow.dag import CARRIED, Asked, PaperDag, start
+from common.workflow.dag import Dag
 from common.workflow.resolve import cuda_found, default_settings, resolve
+from common.workflow.start import CARRIED, Asked, asked, start
 
 GIVEN = {"scale": "quick", "papers": "infoshape", "device": "cuda"}
 
 
 def test_cuda_may_be_planned_for_elsewhere(root):
     settings = {**default_settings(root), **GIVEN}
-    trainings = PaperDag(resolve(root, settings, elsewhere=True), "infoshape").trainings()
+    trainings = Dag(resolve(root, settings, elsewhere=True), "infoshape").trainings()
     assert {job.gpu for job in trainings} == {1}
     assert all(job.memory_mb > 0 and job.threads > 0 for job in trainings)
     if not cuda_found():
@@ -28,21 +30,21 @@ def test_cuda_may_be_planned_for_elsewhere(root):
 def test_a_node_works_by_the_plan_that_it_was_sent_for(root, monkeypatch, capsys):
     """On a login node ``auto`` meant the CPU; a node with a GPU must not take it for another scale and device."""
     monkeypatch.setenv(CARRIED, "{}")  # so that it is put back
-    monkeypatch.setattr(dag, "asked", lambda: Asked(frozenset(), runs=False, elsewhere=True))
+    monkeypatch.setattr(starting, "asked", lambda: Asked(frozenset(), runs=False, elsewhere=True))
     start(root, {"papers": "infoshape", "device": "cpu"})
-    carried = json.loads(dag.os.environ[CARRIED])
+    carried = json.loads(os.environ[CARRIED])
     assert carried == {"scale": "quick", "device": "cpu"}
-    monkeypatch.setattr(dag, "asked", lambda: Asked(frozenset(), runs=False, node=True))
+    monkeypatch.setattr(starting, "asked", lambda: Asked(frozenset(), runs=False, node=True))
     monkeypatch.setattr("common.workflow.resolve.cuda_found", lambda: True)
     plan = start(root, {"papers": "infoshape"})
     assert (plan.scale, plan.device) == ("quick", "cpu")
-    monkeypatch.setattr(dag, "asked", lambda: Asked(frozenset(), runs=False))
+    monkeypatch.setattr(starting, "asked", lambda: Asked(frozenset(), runs=False))
     assert start(root, {"papers": "infoshape"}).device == "cuda", "what was carried is for nodes alone"
 
 
 def test_a_worker_is_told_from_a_user(monkeypatch):
     monkeypatch.setattr(sys, "argv", ["/env/lib/snakemake/__main__.py", "--mode", "remote"])
-    assert dag.asked() == Asked(frozenset(), runs=False, node=True)
+    assert asked() == Asked(frozenset(), runs=False, node=True)
 
 
 @pytest.mark.parametrize(
@@ -55,7 +57,7 @@ def test_a_worker_is_told_from_a_user(monkeypatch):
 )
 def test_what_was_typed(root, monkeypatch, typed, found):
     monkeypatch.chdir(root)
-    assert dag.asked(typed) == found
+    assert asked(typed) == found
 
 
 def test_pins_of_slurm_s_environment(root):

@@ -2,11 +2,12 @@
 
 import json
 import re
+import shutil
 import subprocess
 import sys
 
 import pytest
-from workbench import copy_checkout, run_snakemake
+from workbench import ROOT, copy_checkout, run_snakemake
 
 TINY = (
     "infoshape.raw.n_per_class=200,infoshape.raw.batch=100,infoshape.raw.privacy_passes=2,"
@@ -119,11 +120,37 @@ def test_every_target_has_a_dry_run(finished):
 
     plan = resolve(finished, {**default_settings(finished), "scale": "quick", "set": TINY, "seeds": 2})
     names = targets(plan)
-    assert {"all", "report", "compare", "infoshape", "infoshape_fig4_3"} <= set(names)
+    assert {"all", "report", "docs", "compare", "infoshape", "infoshape_fig4_3"} <= set(names)
     assert {f"{paper}_compare" for paper in plan.papers} <= set(names)
     assert len(plan.papers) > 1
     done = run_snakemake(finished, "-n", "--cores", "2", *names, "--config", "scale=quick", "seeds=2", f"set={TINY}")
     assert done.returncode == 0, done.stderr
+
+
+def test_rules_that_one_paper_alone_has_stand_in_its_folder(finished):
+    rules = finished / "replications/infoshape/rules.smk"
+    rules.write_text(
+        "rule infoshape_extra:\n    input: PAPERS[0].records\n    output: 'figures/quick/infoshape/extra.csv'\n"
+        "    shell: 'wc {input} > {output}'\n"
+    )
+    try:
+        assert dry(finished, "infoshape_extra") == {"infoshape_extra"}
+    finally:
+        rules.unlink()
+
+
+def test_a_benchmark_that_was_drawn_is_shown_and_not_run_by_all(finished):
+    home, drawn = finished / "benchmarks/removal", finished / "figures/quick/removal/frontier.svg"
+    shutil.copytree(ROOT / "benchmarks/removal", home, ignore=shutil.ignore_patterns("README.md", "__pycache__"))
+    try:
+        assert dry(finished, "all") == set()
+        drawn.parent.mkdir(parents=True)
+        drawn.write_text("drawn")
+        assert dry(finished, "all") == {"report"}
+        assert {"removal_frontier", "removal_adult_attack_none"} <= dry(finished, "benchmark")
+    finally:
+        shutil.rmtree(home.parent)
+        shutil.rmtree(drawn.parent, ignore_errors=True)
 
 
 class TestReruns:
@@ -162,6 +189,12 @@ class TestReruns:
         would = dry(finished, "all")
         assert {"infoshape_fig4_5", "infoshape_fig4_6"} <= would
         assert not {name for name in would if name.endswith("_thesis")}
+
+    def test_code_and_style_of_the_pages_make_them_again_and_nothing_else(self, finished, edit):
+        edit("common/workflow/report/strip.py", "150, 22", "150, 23")
+        assert dry(finished, "all") == {"report", "docs"}, "the reference shows the source"
+        edit("common/workflow/docs/guide.css", "{", "{ ")
+        assert dry(finished, "docs") == {"docs"}
 
     def test_semantic_edit_of_a_loss_reruns_what_imports_it(self, finished, edit):
         edit("common/losses/variational.py", "(partition - target).square()", "(partition - target).abs()")

@@ -50,6 +50,15 @@ def test_closure_follows_imports_as_python_runs_them(house):
     assert not [name for name in names if name.startswith(("common.workflow", "common.results", "common.plotting"))]
 
 
+def test_plumbing_that_is_a_job_itself_counts_with_all_its_imports(house):
+    """The report's page is made by ``common.workflow``: an edit there must draw it again."""
+    assert {"common.workflow.job", "common.results"} <= set(closure("common.workflow.job", house))
+    before = fingerprint("common.workflow.job", house), fingerprint("replications.p.experiment", house)
+    edit(house, "common/results/__init__.py", "return 1", "return 2")
+    after = fingerprint("common.workflow.job", house), fingerprint("replications.p.experiment", house)
+    assert (before[0] != after[0], before[1] == after[1]) == (True, True)
+
+
 def test_closure_of_a_package_asked_by_name_follows_its_functions(house):
     edit(house, "replications/p/experiment.py", "from common.models.net import net", "from common.models import f")
     assert "common.models.lazy" in closure("replications.p.experiment", house)

@@ -12,7 +12,7 @@ from common.evaluation.comparison import compare
 from common.evaluation.published import read_published
 from common.models import resnet
 from common.results import Cell, store
-from common.workflow.dag import PaperDag
+from common.workflow.dag import Dag
 from common.workflow.resolve import default_settings, resolve
 from replications.attribute_unlearning import attacker, experiment, figures, networks, tables
 
@@ -69,7 +69,7 @@ def whole(root, tmp_path_factory):
     """Records of every cell that an artefact or a printed number rests on."""
     folder = tmp_path_factory.mktemp("unlearning") / "results"
     plan = plan_of(root, "quick", TINY)
-    dag = PaperDag(plan, NAME)
+    dag = Dag(plan, NAME)
 
     def attack_net(channels, classes, seed, machine):
         torch.manual_seed(seed)

@@ -9,7 +9,7 @@ from common.evaluation.comparison import compare
 from common.evaluation.published import read_published
 from common.models.plain_conv import plain_conv_encoder
 from common.results import Cell, store
-from common.workflow.dag import PaperDag
+from common.workflow.dag import Dag
 from common.workflow.resolve import default_settings, resolve
 from replications.irene import celeba, evaluate, experiment, figures, networks, proxy, samples, tables
 
@@ -55,7 +55,7 @@ def whole(root, tmp_path_factory):
     """Records of every cell that an artefact or a printed number rests on."""
     folder = tmp_path_factory.mktemp("irene") / "results"
     plan = plan_of(root, "quick", TINY, 1)
-    dag = PaperDag(plan, "irene")
+    dag = Dag(plan, "irene")
     with pytest.MonkeyPatch.context() as patch:
         # half the time went to drawing and saving 11 million weights per model; the test below starts the real one
         patch.setattr(networks, "resnet_encoder", lambda random, *_, **__: plain_conv_encoder(random, (4, 8), 3))

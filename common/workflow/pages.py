@@ -1,0 +1,35 @@
+"""What report and docs are made of beside what the rules make: files that a fingerprint of code does not see."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+from common.workflow.dag import Dag
+from common.workflow.resolve import Plan
+
+_PAGES = "common/workflow"
+_GUIDES = ("*.md", "*/*/README.md", "data/README.md", "common/**/*.py", "replications/*/method.py")
+
+
+def templates(root: Path, page: str) -> list[str]:
+    """Return the templates, styles and scripts of ``page``, which is ``report`` or ``docs``."""
+    return _below(root, *(f"{_PAGES}/{page}/*.{ending}" for ending in ("j2", "css", "js")))
+
+
+def documented(root: Path) -> list[str]:
+    """Return the files that the docs tell of: guides, and the sources of the reference."""
+    return _below(root, *_GUIDES)
+
+
+def drawn_beside(plan: Plan) -> dict[str, str]:
+    """Return digests of the benchmarks' figures and tables that are on disk.
+
+    The report shows them as they are. Were they its inputs, ``all`` would run the benchmarks behind them.
+    """
+    paths = [path for name in plan.benchmarks for path in Dag(plan, name).artefacts if (plan.root / path).exists()]
+    return {path: hashlib.sha256((plan.root / path).read_bytes()).hexdigest()[:16] for path in paths}
+
+
+def _below(root: Path, *patterns: str) -> list[str]:
+    return sorted(path.relative_to(root).as_posix() for pattern in patterns for path in Path(root).glob(pattern))
