@@ -14,12 +14,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from sklearn.ensemble import HistGradientBoostingClassifier
-from sklearn.model_selection import StratifiedKFold, train_test_split
+from sklearn.model_selection import StratifiedKFold
 from sklearn.neighbors import KNeighborsClassifier
-from sklearn.preprocessing import StandardScaler
 from torch import Tensor
 
-from common.evaluation.attackers import MLPSettings, Reading, attack, judge
+from common.evaluation.attackers import MLPSettings, attack
+from common.evaluation.reading import Known, LogProbabilities, Reading, check_classes, cross_entropy_of, read
 
 KINDS = ("linear", "mlp", "boosting", "knn")
 LEAST_PROBABILITY = 1e-9  # boosted scores round to a probability of nought; one wrong row must not cost everything
@@ -85,7 +85,10 @@ def assail(
         raise ValueError("a battery needs at least one attacker")
     known, truth = labels.cpu().numpy(), unseen_labels.cpu().numpy()
     classes, counts = np.unique(known, return_counts=True)
-    _check(classes, counts, truth, 2 * s.folds)
+    check_classes(classes, truth)
+    if counts.min() < 2 * s.folds:
+        rare = classes[counts.argmin()]
+        raise ValueError(f"class {rare} has {counts.min()} known rows; choosing the worst attacker takes {2 * s.folds}")
     seed = int(torch.randint(2**31, (), generator=generator))
     trial = dict.fromkeys(kinds, 0.0)
     for fold in StratifiedKFold(s.folds, shuffle=True, random_state=seed).split(known, known):
@@ -101,16 +104,6 @@ def assail(
     )
 
 
-def _check(classes: NDArray, counts: NDArray, truth: NDArray, least: int) -> None:
-    if len(classes) < 2:
-        raise ValueError("an attacker needs rows of at least two classes")
-    if counts.min() < least:
-        rare = classes[counts.argmin()]
-        raise ValueError(f"class {rare} has {counts.min()} known rows; choosing the worst attacker takes {least}")
-    if not np.isin(truth, classes).all():
-        raise ValueError("the unseen rows hold a class that the attacker was never shown")
-
-
 def _read(
     kind: str,
     features: Tensor,
@@ -123,64 +116,35 @@ def _read(
     """Fit one kind and judge it on unseen rows."""
     if kind in ("linear", "mlp"):
         return attack(features, labels, unseen, unseen_labels, kind=kind, generator=generator, settings=s.mlp)
-    classes, codes = np.unique(labels.cpu().numpy(), return_inverse=True)
-    scaler = StandardScaler().fit(_array(features))
-    x, fresh = scaler.transform(_array(features)), scaler.transform(_array(unseen))
-    seed = int(torch.randint(2**31, (), generator=generator))
-    priors = np.bincount(codes) / len(codes)
-    if kind == "boosting":
-        log_p, converged = _boosting(x, codes, fresh, seed, s)
-    else:
-        log_p, converged = _neighbours(x, codes, fresh, priors, seed, s), True
-    return judge(log_p, np.searchsorted(classes, unseen_labels.cpu().numpy()), priors, converged)
+    fit = _boosting if kind == "boosting" else _neighbours
+    return read(features, labels, unseen, unseen_labels, lambda known: fit(known, s), generator)
 
 
-def _array(features: Tensor) -> NDArray[np.float64]:
-    return features.detach().float().cpu().numpy().astype(np.float64)
-
-
-def _some(share: float, codes: NDArray[np.int64]) -> int:
-    """Return how many rows to hold back: a share of all, and at least one per class."""
-    return max(round(share * len(codes)), int(codes.max()) + 1)
-
-
-def _boosting(
-    x: NDArray[np.float64], codes: NDArray[np.int64], fresh: NDArray[np.float64], seed: int, s: BatterySettings
-) -> tuple[NDArray[np.float64], bool]:
-    """Return log p (rows, classes) of boosted trees, and whether they stopped by themselves."""
+def _boosting(known: Known, s: BatterySettings) -> tuple[LogProbabilities, bool]:
+    """Fit boosted trees; they stop when a tenth held back has not gained for ten rounds."""
     trees = HistGradientBoostingClassifier(
         max_iter=s.rounds,
         max_leaf_nodes=s.leaves,
         early_stopping=True,
-        validation_fraction=_some(0.1, codes),
+        validation_fraction=known.some(0.1),
         n_iter_no_change=10,
-        random_state=seed,
-    ).fit(x, codes)
-    return np.log(trees.predict_proba(fresh).clip(min=LEAST_PROBABILITY)), bool(trees.n_iter_ < s.rounds)
+        random_state=known.seed,
+    ).fit(known.x, known.codes)
+    return lambda rows: np.log(trees.predict_proba(rows).clip(min=LEAST_PROBABILITY)), bool(trees.n_iter_ < s.rounds)
 
 
-def _neighbours(
-    x: NDArray[np.float64],
-    codes: NDArray[np.int64],
-    fresh: NDArray[np.float64],
-    priors: NDArray[np.float64],
-    seed: int,
-    s: BatterySettings,
-) -> NDArray[np.float64]:
-    """Return log p (rows, classes) of the nearest neighbours' shares, one pseudo-neighbour of the priors beside them.
+def _neighbours(known: Known, s: BatterySettings) -> tuple[LogProbabilities, bool]:
+    """Fit as many nearest neighbours as read a fifth held back best, one pseudo-neighbour of the priors beside them.
 
     Without it a row whose neighbours lack its class would have no finite cross-entropy.
     """
+    x, codes, priors = known.x, known.codes, known.priors
+    learn, watch = known.split(0.2)
 
     def log_p(rows: NDArray[np.int64] | slice, wanted: NDArray[np.float64], k: int) -> NDArray[np.float64]:
         nearest = KNeighborsClassifier(k).fit(x[rows], codes[rows])
         return np.log((k * nearest.predict_proba(wanted) + priors) / (k + 1))
 
-    some = _some(0.2, codes)
-    learn, watch = train_test_split(np.arange(len(x)), test_size=some, random_state=seed, stratify=codes)
-
-    def held_back(k: int) -> float:
-        return -float(log_p(learn, x[watch], k)[np.arange(len(watch)), codes[watch]].mean())
-
     fitting = [k for k in s.neighbours if k <= len(learn)] or [1]
-    return log_p(slice(None), fresh, min(fitting, key=held_back))
+    best = min(fitting, key=lambda k: cross_entropy_of(log_p(learn, x[watch], k), codes[watch]))
+    return lambda rows: log_p(slice(None), rows, best), True

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from common.evaluation.attackers import MLPSettings, attack, judge
+from common.evaluation.attackers import MLPSettings, attack
+from common.evaluation.reading import judge
 
 FAST = MLPSettings(hidden=32, lr=1e-2, patience=5, gain=1e-3, most_epochs=60)
 
