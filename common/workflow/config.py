@@ -1,4 +1,4 @@
-"""Configuration: what the command line may say, and what a paper's ``config.yaml`` must hold.
+"""What a paper's ``config.yaml`` must hold, and the parameters of a cell that follow from it.
 
 Every error is one line that names the culprit and lists what is valid. Neither torch nor Snakemake is needed.
 """
@@ -14,52 +14,18 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from common.results.plain_yaml import YamlError, brief, parse_yaml
 from common.results.schema import Name, Scale
 
-SCALES: tuple[str, ...] = ("paper", "reduced", "quick")
-
 
 class ConfigError(ValueError):
     """A setting is wrong: one line that names it and lists what is valid."""
 
 
-class _Strict(BaseModel):
+class Strict(BaseModel):
+    """A model that takes known keys alone."""
+
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class RunConfig(_Strict):
-    """What a user may set for a whole run (``config/default.yaml``, overridden by ``--config``)."""
-
-    scale: Literal["auto", "paper", "reduced", "quick"] = "auto"
-    papers: tuple[str, ...] | Literal["all"] = "all"
-    device: Literal["auto", "cpu", "cuda"] = "auto"
-    precision: Literal["auto", "fp32", "bf16"] = "auto"
-    data: Literal["auto", "real", "standin"] = "auto"
-    data_mirrors: tuple[str, ...] = ("../shared/data",)
-    seeds: int | None = Field(default=None, ge=1, le=1000)
-    checkpoint_seconds: float = Field(default=120.0, ge=0)
-    set: dict[str, Any] = {}
-
-    @field_validator("papers", "data_mirrors", mode="before")
-    @classmethod
-    def _split(cls, value: Any) -> Any:
-        if isinstance(value, str) and value != "all":
-            return tuple(part.strip() for part in value.split(",") if part.strip())
-        return value
-
-    @field_validator("set", mode="before")
-    @classmethod
-    def _pairs(cls, value: Any) -> Any:
-        if value is None:
-            return {}
-        if isinstance(value, str):
-            pairs = [part.partition("=") for part in value.split(",") if part.strip()]
-            broken = [key for key, sign, _ in pairs if not sign]
-            if broken:
-                raise ValueError(f"{broken[0]!r} is not paper.experiment.key=value")
-            return {key.strip(): parse_yaml(text) for key, _, text in pairs}
-        return value
-
-
-class Source(_Strict):
+class Source(Strict):
     """Where one published value stands in our records: ``experiment/variant:metric``."""
 
     experiment: Name
@@ -76,7 +42,7 @@ class Source(_Strict):
         return cls(experiment=experiment.strip(), variant=variant.strip(), metric=metric.strip())
 
 
-class Artefact(_Strict):
+class Artefact(Strict):
     """A table or figure of the paper: its title, the cells it draws from, where its published values are."""
 
     title: str
@@ -91,14 +57,14 @@ class Artefact(_Strict):
         return {str(k): Source.parse(v) if isinstance(v, str) else v for k, v in (value or {}).items()}
 
 
-class ScaleSettings(_Strict):
+class ScaleSettings(Strict):
     """What one scale changes: how many seeds, and keys of ``params``."""
 
     seeds: int = Field(ge=1)
     params: dict[str, Any] = {}
 
 
-class Experiment(_Strict):
+class Experiment(Strict):
     """One experiment: its module, data set, full parameters (the published protocol), variants and scales.
 
     ``needs`` are cells of the same paper whose records (and weights) it reads, ``{variant}`` standing for its own
@@ -121,7 +87,7 @@ class Experiment(_Strict):
         return tuple(cell.replace("{variant}", variant) for cell in self.needs)
 
 
-class PaperConfig(_Strict):
+class PaperConfig(Strict):
     """A paper's ``config.yaml``: everything that a run of it depends on.
 
     ``readings`` are variants that replace the artefacts' own one in a further comparison: the paper as its authors'
@@ -146,7 +112,7 @@ def suggest(word: str, valid: list[str]) -> str:
     return f"{hint}valid: {', '.join(valid)}"
 
 
-def _one_line(error: ValidationError, what: str, model: type[BaseModel]) -> str:
+def one_line(error: ValidationError, what: str, model: type[BaseModel]) -> str:
     """Turn pydantic's first complaint into one line that names the key and what it may be."""
     # A misspelt key is two complaints, one missing and one unknown: the unknown one shows the slip.
     first = min(error.errors(), key=lambda e: e["type"] != "extra_forbidden")
@@ -155,14 +121,6 @@ def _one_line(error: ValidationError, what: str, model: type[BaseModel]) -> str:
         return f"{what}: unknown key {place!r}; {suggest(place, sorted(model.model_fields))}"
     given = "" if first["type"] == "missing" else f" (given: {brief(first['input'])})"
     return f"{what}: {place}: {first['msg']}{given}"
-
-
-def run_config(given: dict[str, Any]) -> RunConfig:
-    """Validate the settings of a run."""
-    try:
-        return RunConfig.model_validate({k: v for k, v in given.items() if not (k == "set" and v is None)})
-    except ValidationError as error:
-        raise ConfigError(_one_line(error, "config", RunConfig)) from None
 
 
 def load_yaml(path: Path) -> Any:
@@ -185,17 +143,6 @@ def benchmark_names(root: Path) -> list[str]:
     return sorted(path.parent.name for path in Path(root).glob("benchmarks/*/config.yaml"))
 
 
-def select_papers(root: Path, wanted: tuple[str, ...] | str) -> list[str]:
-    """Return the papers asked for; an unknown one is an error that lists the valid ones."""
-    valid = paper_names(root)
-    if wanted == "all":
-        return valid
-    for name in wanted:
-        if name not in valid:
-            raise ConfigError(f"config: papers: unknown paper {name!r}; {suggest(name, valid)}")
-    return [name for name in valid if name in wanted]
-
-
 def load_paper(root: Path, name: str, home: str = "replications") -> PaperConfig:
     """Read and check one paper's (or, from its own ``home``, a benchmark's) configuration with its cross references."""
     where = f"{home}/{name}/config.yaml"
@@ -205,7 +152,7 @@ def load_paper(root: Path, name: str, home: str = "replications") -> PaperConfig
     try:
         paper = PaperConfig.model_validate(content)
     except ValidationError as error:
-        raise ConfigError(_one_line(error, where, PaperConfig)) from None
+        raise ConfigError(one_line(error, where, PaperConfig)) from None
     if paper.name != name:
         raise ConfigError(f"{where}: name: {paper.name!r} does not match its folder {name!r}")
     _check_references(paper, where)
@@ -284,12 +231,3 @@ def resolve_params(
     prefix = f"{paper.name}.{experiment}."
     mine = {k.removeprefix(prefix): v for k, v in overrides.items() if k.startswith(prefix)}
     return _override(params, mine, f"config: set: {prefix.rstrip('.')}")
-
-
-def check_overrides(papers: list[PaperConfig], overrides: dict[str, Any]) -> None:
-    """Refuse a ``set`` that names no experiment of a chosen paper."""
-    valid = [f"{paper.name}.{name}" for paper in papers for name in paper.experiments]
-    for key in overrides:
-        place = key.rpartition(".")[0]
-        if place not in valid:
-            raise ConfigError(f"config: set: {key!r} names no experiment; {suggest(place, valid)} (then .key)")

@@ -11,20 +11,10 @@ from typing import Any
 
 from common.results import Cell, store
 from common.results.atomic import write_atomically
-from common.workflow.config import (
-    ConfigError,
-    PaperConfig,
-    RunConfig,
-    benchmark_names,
-    check_overrides,
-    load_paper,
-    load_yaml,
-    resolve_params,
-    run_config,
-    select_papers,
-)
+from common.workflow.config import ConfigError, PaperConfig, benchmark_names, load_paper, load_yaml, resolve_params
 from common.workflow.fingerprint import fingerprint
 from common.workflow.job import JobConfig
+from common.workflow.settings import RunConfig, check_overrides, run_config, select_papers
 
 
 @cache
@@ -62,7 +52,10 @@ class Plan:
     def code(self, module: str) -> str:
         """Return a module's fingerprint as it was when this plan first asked: a plan is of one moment."""
         if module not in self._codes:
-            self._codes[module] = fingerprint(module, self.root)
+            try:
+                self._codes[module] = fingerprint(module, self.root)
+            except ModuleNotFoundError as error:
+                raise ConfigError(f"{error}: a config.yaml needs it") from None
         return self._codes[module]
 
     def seeds(self, paper: str, experiment: str) -> list[int]:
@@ -103,6 +96,13 @@ class Plan:
             data_mirrors=self.settings.data_mirrors,
             checkpoint_seconds=self.settings.checkpoint_seconds,
         )
+
+    def params_read(self, paper: str, name: str) -> dict[str, Any]:
+        """Return the parameters of the cells that a cell reads; where several have a key, the first one's."""
+        found: dict[str, Any] = {}
+        for needed in self.job(paper, name).needs:
+            found = {**self.job(paper, needed).params, **found}
+        return found
 
     def write_job(self, paper: str, name: str) -> str:
         """Write a cell's resolved configuration beside its records, if it changed; return its path."""

@@ -9,7 +9,7 @@ from collections import Counter
 from pathlib import Path
 
 from common.evaluation.published import read_published
-from common.evaluation.reproduced import Accepted, read_reproduced
+from common.evaluation.reproduced import SCALES, Accepted, read_reproduced
 from common.evaluation.verdicts import VERDICTS
 from common.results.atomic import write_atomically
 from common.workflow.config import ConfigError, load_paper, paper_names
@@ -30,7 +30,7 @@ def table(root: Path) -> str:
         for reading in ("", *load_paper(root, name).readings):
             path = folder / (f"reproduced-{reading}.csv" if reading else "reproduced.csv")
             rows = read_reproduced(path) if path.exists() else []
-            for scale in ("paper", "reduced", "quick"):
+            for scale in SCALES:
                 chosen = [row for row in rows if row.scale == scale]
                 if chosen:
                     found = True

@@ -23,9 +23,10 @@ from common.evaluation.corrections import read_corrections
 from common.evaluation.reproduced import COLUMNS, read_reproduced
 from common.results import RecordError, read
 from common.results.plain_yaml import YamlError, parse_yaml
-from common.workflow.config import ConfigError, load_paper, load_yaml, run_config
+from common.workflow.config import ConfigError, load_paper, load_yaml
 from common.workflow.job import read_config
 from common.workflow.resolve import default_settings, resolve
+from common.workflow.settings import run_config
 
 ROOT = Path(__file__).resolve().parents[2]
 # Pieces that YAML, CSV and our tables give a meaning to, so that more than the first character is tried.

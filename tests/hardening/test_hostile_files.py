@@ -25,7 +25,8 @@ from common.evaluation.claims import ClaimError, read_claims
 from common.results.plain_yaml import YamlError, parse_yaml
 from common.training.checkpoint import Checkpoint
 from common.workflow.__main__ import main
-from common.workflow.config import ConfigError, load_yaml, run_config
+from common.workflow.config import ConfigError, load_yaml
+from common.workflow.settings import run_config
 
 
 class Wicked:

@@ -5,8 +5,9 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from common.workflow.config import ConfigError, load_paper, load_yaml, resolve_params, run_config, select_papers
+from common.workflow.config import ConfigError, load_paper, load_yaml, resolve_params
 from common.workflow.resolve import default_settings, resolve
+from common.workflow.settings import RunConfig, run_config, select_papers
 
 
 def refused(**given):
@@ -61,8 +62,6 @@ def test_unknown_paper_lists_the_valid_ones(root):
 
 
 def test_default_settings_name_every_key(root):
-    from common.workflow.config import RunConfig
-
     assert set(default_settings(root)) == set(RunConfig.model_fields)
 
 
@@ -128,6 +127,15 @@ def test_slips_in_a_papers_config_are_one_line(folder, old, new, words):
     assert "\n" not in str(error.value)
     for word in words:
         assert word in str(error.value)
+
+
+def test_a_module_that_is_not_there_is_one_line(folder):
+    """As a paper stands half written: config first, modules later."""
+    for path in folder.glob("replications/infoshape/*.py"):
+        path.unlink()
+    plan = resolve(folder, {"scale": "quick"})
+    with pytest.raises(ConfigError, match=r"^no first-party module 'replications.infosh.*: a config.yaml needs it$"):
+        plan.job("infoshape", "raw/thesis")
 
 
 def test_missing_and_broken_yaml(tmp_path):
