@@ -1,31 +1,47 @@
-"""``python -m common.workflow``: what is planned, how it agrees with the papers, and whether all is there."""
+"""What is planned, how it agrees with the papers, and whether all is there."""
 
 from __future__ import annotations
 
 import argparse
+import inspect
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from common.evaluation import AgreementError
 from common.results import RecordError
 from common.results.plain_yaml import YamlError, parse_yaml
 from common.workflow import commands
+from common.workflow.agreement import accept, compare
 from common.workflow.config import ConfigError
+from common.workflow.planning import show_plan
 from common.workflow.regress import regress
 from common.workflow.resolve import Plan, default_settings, resolve
+from common.workflow.settings import RunConfig
 
-COMMANDS: dict[str, tuple[Callable[[Plan, argparse.Namespace], int], str]] = {
-    "plan": (commands.plan, "jobs to run, with estimated time and memory per paper, before anything runs"),
-    "compare": (commands.compare, "published beside reproduced, with verdicts; writes the comparison files"),
-    "accept": (commands.accept, "write this scale's numbers into the papers' reproduced.csv"),
-    "regress": (regress, "hold this scale's records to the numbers and verdicts that were accepted"),
-    "verify": (commands.verify, "fail if an artefact has no rule or a required record is missing"),
-    "resolve": (commands.resolve_files, "write the resolved configuration of every cell, for runs by hand"),
-    "gallery": (commands.gallery, "copy this scale's figures into figures/gallery, which is committed"),
-    "scoreboard": (commands.scoreboard, "rewrite the README's table from the papers' reproduced.csv"),
-    "report": (commands.report, "write the one-page report of a scale"),
-    "docs": (commands.docs, "write guides and API reference beside a scale's report"),
+
+@dataclass(frozen=True)
+class Command:
+    """A verb: what it does, in a line for the list, and which settings mean anything to it."""
+
+    run: Callable[[Plan], int]
+    text: str
+    papers: bool = True
+    config: bool = True
+
+
+COMMANDS = {
+    "plan": Command(show_plan, "jobs to run, with estimated time and memory per paper, before anything runs"),
+    "compare": Command(compare, "published beside reproduced, with verdicts; writes the comparison files"),
+    "accept": Command(accept, "write a scale's numbers into the papers' reproduced.csv"),
+    "regress": Command(regress, "hold a scale's records to the numbers and verdicts that were accepted"),
+    "verify": Command(commands.verify, "fail if an artefact has no rule or a required record is missing"),
+    "resolve": Command(commands.resolve_files, "write the resolved configuration of every cell, for runs by hand"),
+    "gallery": Command(commands.gallery, "copy a scale's figures into figures/gallery, which is committed"),
+    "scoreboard": Command(commands.scoreboard, "rewrite the README's table from reproduced.csv", False, False),
+    "report": Command(commands.report, "write the one-page report of a scale"),
+    "docs": Command(commands.docs, "write guides and API reference beside a scale's report", papers=False),
 }
 
 
@@ -33,12 +49,19 @@ def parser() -> argparse.ArgumentParser:
     """Return the command line's parser."""
     top = argparse.ArgumentParser(prog="python -m common.workflow", description=__doc__)
     verbs = top.add_subparsers(dest="command", required=True, metavar="command")
-    for name, (_, text) in COMMANDS.items():
-        verb = verbs.add_parser(name, help=text, description=text)
-        verb.add_argument("papers", nargs="*", help="papers (default: all)")
-        verb.add_argument(
-            "--config", nargs="+", default=[], metavar="key=value", help="as for snakemake: scale=reduced seeds=5 …"
-        )
+    for name, command in COMMANDS.items():
+        told = inspect.getdoc(command.run) or command.text
+        verb = verbs.add_parser(name, help=command.text, description=told.replace("``", ""))
+        verb.set_defaults(papers=[], config=[])
+        if command.papers:
+            verb.add_argument("papers", nargs="*", help="folders of replications/ (default: all)")
+        if command.config:
+            verb.add_argument(
+                "--config",
+                nargs="+",
+                metavar="key=value",
+                help=f"as for snakemake: {', '.join(RunConfig.model_fields)}; config/default.yaml says what each may be",
+            )
     return top
 
 
@@ -63,7 +86,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = parser().parse_args(argv)
     root = Path.cwd()
     try:
-        return COMMANDS[options.command][0](resolve(root, settings(options, root)), options)
+        return COMMANDS[options.command].run(resolve(root, settings(options, root)))
     except (ConfigError, RecordError, AgreementError, OSError) as error:
         print(f"expunge: {error}", file=sys.stderr)
         return 1

@@ -6,9 +6,10 @@ import importlib
 import json
 import platform
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
+from typing import Any
 
 from common.results import Record
 from common.results.atomic import write_atomically
@@ -41,16 +42,17 @@ class Rates:
     large_per_second: float
 
 
-def seconds(config: JobConfig, seeds: int, rates: Rates) -> float:
+def seconds(config: JobConfig, seeds: int, rates: Rates, read: Mapping[str, Any] | None = None) -> float:
     """Return the estimated seconds of a job for ``seeds`` seeds stacked.
 
-    The work per seed is said by the experiment's own module (``work``), else by ``replications/<paper>/cost.py``.
+    The work per seed is said by the experiment's own module (``work``), else by the ``cost.py`` beside it. It is told
+    the job's parameters over those of the cells that it reads (``read``): what these left is as large as they made it.
     A stack shares its steps; operations are each seed's own.
     """
     module = importlib.import_module(config.module)
     if not hasattr(module, "work"):
-        module = importlib.import_module(f"replications.{config.cell.paper}.cost")
-    work: Work = module.work(config.cell.experiment, config.params)
+        module = importlib.import_module(f"{config.module.rpartition('.')[0]}.cost")
+    work: Work = module.work(config.cell.experiment, {**(read or {}), **config.params})
     return estimate(work, seeds, rates)
 
 
@@ -62,7 +64,9 @@ def estimate(work: Work, seeds: int, rates: Rates) -> float:
     return rates.start_seconds + steps * rates.seconds_per_step + seeds * each
 
 
-def finished(config: JobConfig, records: Sequence[Record], rates: Rates) -> tuple[float, float]:
+def finished(
+    config: JobConfig, records: Sequence[Record], rates: Rates, read: Mapping[str, Any] | None = None
+) -> tuple[float, float]:
     """Return the estimate for the runs that left these records, and the seconds that they took.
 
     Seeds that were started together were one run; their records all carry its wall time.
@@ -70,7 +74,7 @@ def finished(config: JobConfig, records: Sequence[Record], rates: Rates) -> tupl
     runs: dict[str, list[float]] = {}
     for record in records:
         runs.setdefault(record.provenance.started, []).append(record.provenance.seconds)
-    estimated = sum(seconds(config, len(run), rates) for run in runs.values())
+    estimated = sum(seconds(config, len(run), rates, read) for run in runs.values())
     return estimated, sum(max(run) for run in runs.values())
 
 

@@ -199,6 +199,11 @@ def dags(plan: Plan) -> list[Dag]:
     return [Dag(plan, name) for name in (*plan.papers, *plan.benchmarks)]
 
 
+def listed(plan: Plan) -> list[Dag]:
+    """Return the papers chosen, and the benchmarks where none was chosen by name."""
+    return dags(plan) if plan.settings.papers == "all" else [Dag(plan, name) for name in plan.papers]
+
+
 def targets(plan: Plan) -> list[str]:
     """Return every name that may be asked for on the command line."""
     return ["all", "report", "docs", "compare", "benchmark", *(name for dag in dags(plan) for name in dag.targets)]

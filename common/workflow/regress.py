@@ -1,8 +1,7 @@
-"""``python -m common.workflow regress``: a fresh run held to the accepted numbers of its scale."""
+"""``regress``: a fresh run held to the accepted numbers of its scale."""
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
@@ -11,14 +10,20 @@ from common.evaluation.corrections import Correction, read_corrections, unexplai
 from common.evaluation.regression import Regression
 from common.evaluation.regression import regress as regress_numbers
 from common.evaluation.reproduced import label, read_reproduced
-from common.workflow.commands import accepted_path, comparison_of
+from common.workflow.agreement import accepted_path, comparison_of
 from common.workflow.resolve import Plan
 
+MOVED, LACKING = 1, 3  # exit statuses; 2 is that of a command line that cannot be read
 
-def regress(plan: Plan, options: argparse.Namespace) -> int:  # noqa: ARG001
-    """Say what moved: numbers outside their bands, verdicts without a line in CORRECTIONS.md, records that lack."""
+
+def regress(plan: Plan) -> int:
+    """Hold a scale's records to what was accepted: numbers in their bands, verdicts as they were or explained.
+
+    Exit status 1: a number or a verdict moved, or nothing is accepted at this scale. 3: nothing moved, but accepted
+    numbers have no record here, so that neither they nor the verdicts of their paper were held to anything.
+    """
     corrections = read_corrections(plan.root / "CORRECTIONS.md")
-    moved = accepted = 0
+    moved = lacking = accepted = 0
     for paper, config in plan.papers.items():
         for reading in ("", *config.readings):
             path = accepted_path(plan, paper, reading)
@@ -27,27 +32,36 @@ def regress(plan: Plan, options: argparse.Namespace) -> int:  # noqa: ARG001
                 print(f"{label(path)}: no number accepted at {plan.scale}")
                 continue
             held = [row for row in found if not row.excused]
-            wrong = {row.key: said for row in held if (said := complaint(row, label(path), corrections))}
+            absent = [row for row in held if row.fresh is None]
+            here = [row for row in held if row.fresh is not None]
+            whole = len(here) == len(held)
+            wrong = {row.key: said for row in here if (said := complaint(row, label(path), corrections, whole=whole))}
             for key, said in wrong.items():
                 print(f"{label(path)}: {':'.join(key)}: {said}")
             for reason in sorted({row.excused for row in found} - {""}):
                 rows = sum(row.excused == reason for row in found)
                 print(f"{label(path)}: {rows} not held: {reason}")
-            print(f"{label(path)}: {len(held) - len(wrong)} of {len(held)} rows at {plan.scale} stand as accepted")
-            moved, accepted = moved + len(wrong), accepted + len(found)
+            for artefact in dict.fromkeys(row.accepted.artefact for row in absent):
+                rows = sum(row.accepted.artefact == artefact for row in absent)
+                print(f"{label(path)}: {artefact}: {rows} accepted, but no record of them is here; run them")
+            apart = "" if whole else ", their verdicts apart: these rest on the rows that lack, too"
+            stand = f"{len(here) - len(wrong)} of {len(held)} rows at {plan.scale} stand as accepted"
+            print(f"{label(path)}: {stand}{apart}")
+            moved, lacking, accepted = moved + len(wrong), lacking + len(absent), accepted + len(found)
     if not accepted:
         raise AgreementError(f"regress: no number is accepted at scale {plan.scale}; accept some first")
-    print(f"regress: {moved} moved at scale {plan.scale}" if moved else f"regress: nothing moved at {plan.scale}")
-    return 1 if moved else 0
+    print(f"regress: {moved or 'nothing'} moved at {plan.scale}" + (f", {lacking} have no record here" * bool(lacking)))
+    return MOVED if moved else LACKING if lacking else 0
 
 
-def complaint(row: Regression, name: str, corrections: Sequence[Correction]) -> str:
-    """Return what is wrong with one row, and the cure; empty where it stands as accepted."""
-    if row.fresh is None:
-        return "accepted, but no record of it is here; run it"
+def complaint(row: Regression, name: str, corrections: Sequence[Correction], *, whole: bool = True) -> str:
+    """Return how a row that has a record moved, and the cure; empty where it stands as accepted.
+
+    Verdicts are held where the run is ``whole``: each is judged beside the others (Holm, the row's reference).
+    """
     if row.inside is False:
         return f"{row.fresh:.6g} is outside [{row.low:.6g}, {row.high:.6g}], where {row.accepted.mean:.6g} was accepted"
-    if row.changed and unexplained([row.change(name)], corrections):
+    if whole and row.changed and unexplained([row.change(name)], corrections):
         line = row.change(name).line(datetime.now(UTC).date().isoformat())
         return f"{row.accepted.verdict} was accepted, now {row.fresh_verdict}; CORRECTIONS.md needs {line}"
     return ""

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from common.workflow.__main__ import main
+from common.workflow.regress import LACKING, MOVED
 
 ROOT = Path(__file__).resolve().parents[2]
 GOLDEN = ROOT / "tests/golden"
@@ -67,10 +68,17 @@ def test_a_number_outside_its_band_fails(accepted, capsys):
     assert main(["regress", *QUICK]) == 0, "the other scale's records are as they were"
 
 
-def test_a_record_that_lacks_fails(accepted, capsys):
+def test_a_record_that_lacks_fails_and_is_told_from_one_that_moved(accepted, capsys):
     shutil.rmtree(accepted / "results/paper/golden/encoder/random")
-    assert main(["regress", *PAPER]) == 1
-    assert "table1:random:auc:paper: accepted, but no record of it is here" in capsys.readouterr().out
+    assert main(["regress", *PAPER]) == LACKING
+    said = capsys.readouterr().out
+    assert "golden: table1: 1 accepted, but no record of them is here" in said
+    assert "golden: 8 of 9 rows at paper stand as accepted, their verdicts apart" in said, "one lost its reference"
+    assert said.endswith("regress: nothing moved at paper, 1 have no record here\n")
+
+    move(accepted, "encoder/trained", lambda seed: 0.98 + 0.005 * seed)
+    assert main(["regress", *PAPER]) == MOVED
+    assert capsys.readouterr().out.endswith("regress: 2 moved at paper, 1 have no record here\n")
 
 
 def test_other_data_and_speeds_are_not_held(accepted, capsys):

@@ -1,4 +1,5 @@
 import json
+import sys
 from dataclasses import asdict
 from types import SimpleNamespace
 
@@ -46,8 +47,19 @@ def test_the_calibration_itself_gives_sensible_rates():
 
 def test_finished_records_are_held_against_the_estimate(monkeypatch):
     """Two seeds of one run and one that was added later: two runs, each with its own wall time."""
-    monkeypatch.setattr(cost, "seconds", lambda config, seeds, rates: 10.0 * seeds)
+    monkeypatch.setattr(cost, "seconds", lambda config, seeds, rates, read: 10.0 * seeds)
     runs = [("09:00", 31.0), ("09:00", 31.2), ("11:00", 12.0)]
     records = [SimpleNamespace(provenance=SimpleNamespace(started=s, seconds=t)) for s, t in runs]
     assert cost.finished(None, records, RATES) == (30.0, pytest.approx(43.2))
     assert cost.finished(None, [], RATES) == (0.0, 0.0)
+
+
+def test_work_is_said_beside_the_experiment_and_knows_what_it_reads(monkeypatch):
+    """By its own module or its folder's ``cost.py``; a reader's parameters lie over those of what it reads."""
+    told = []
+    beside = SimpleNamespace(work=lambda experiment, p: told.append((experiment, p)) or Work(0, 1e9))
+    monkeypatch.setitem(sys.modules, "home.p.evaluate", SimpleNamespace())
+    monkeypatch.setitem(sys.modules, "home.p.cost", beside)
+    config = SimpleNamespace(module="home.p.evaluate", cell=SimpleNamespace(experiment="e"), params={"folds": 3})
+    assert cost.seconds(config, 2, RATES, {"folds": 9, "rows": 7}) == pytest.approx(3 + 2)
+    assert told == [("e", {"folds": 3, "rows": 7})]

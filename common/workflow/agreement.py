@@ -1,0 +1,96 @@
+"""``compare`` and ``accept``: published beside reproduced, and the numbers that we stand by."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+from common.evaluation.claims import Claim, read_claims
+from common.evaluation.comparison import Comparison
+from common.evaluation.comparison import compare as compare_numbers
+from common.evaluation.corrections import read_corrections
+from common.evaluation.published import read_published
+from common.evaluation.reproduced import UnexplainedError
+from common.evaluation.reproduced import accept as accept_numbers
+from common.evaluation.tables import write_comparison
+from common.workflow.config import PaperConfig, reading_of
+from common.workflow.console import CONSOLE, table
+from common.workflow.resolve import Plan
+
+_COLUMNS = ("artefact", "entry", "metric", "published", "reproduced ± sd (n)", "verdict", "direction")
+
+
+def comparison_of(plan: Plan, paper: str, reading: str = "") -> Comparison:
+    """Return one paper's published numbers and claims beside the records of the plan's scale.
+
+    ``reading`` is a variant to seek them in, instead of the one that the artefacts name.
+    """
+    folder = plan.root / "replications" / paper
+    config = plan.papers[paper]
+    claims = read_claims(folder / "claims.yaml")
+    if reading:
+        claims = [_claim_in(claim, config, reading) for claim in claims]
+        config = reading_of(config, reading)
+    return compare_numbers(config, read_published(folder / "published.csv"), claims, plan.root / "results", plan.scale)
+
+
+def _claim_in(claim: Claim, paper: PaperConfig, variant: str) -> Claim:
+    """Return the claim with its quantities taken from ``variant`` of each experiment that has it."""
+    moved = {
+        name: quantity.model_copy(update={"variant": variant})
+        if variant in paper.experiments[quantity.experiment].variants
+        else quantity
+        for name, quantity in claim.quantities.items()
+    }
+    return claim.model_copy(update={"quantities": moved})
+
+
+def compare(plan: Plan) -> int:
+    """Write each paper's comparison files and show the comparison; further readings go to a folder of their own."""
+    for paper, config in plan.papers.items():
+        for reading in ("", *config.readings):
+            comparison = comparison_of(plan, paper, reading)
+            write_comparison(comparison, plan.root / "figures" / plan.scale / paper / reading)
+            _show(comparison, reading)
+    return 0
+
+
+def accepted_path(plan: Plan, paper: str, reading: str) -> Path:
+    """Return the file of a paper's accepted numbers, one per reading."""
+    return plan.root / "replications" / paper / (f"reproduced-{reading}.csv" if reading else "reproduced.csv")
+
+
+def accept(plan: Plan) -> int:
+    """Lay the plan's scale's numbers into each paper's ``reproduced.csv``, one file per reading.
+
+    A verdict that changes must have its line in CORRECTIONS.md; the lines that lack are printed, to be filled in.
+    """
+    corrections = read_corrections(plan.root / "CORRECTIONS.md")
+    for paper, config in plan.papers.items():
+        for reading in ("", *config.readings):
+            path = accepted_path(plan, paper, reading)
+            try:
+                rows = accept_numbers(comparison_of(plan, paper, reading), path, corrections)
+            except UnexplainedError as error:
+                for change in error.changes:
+                    print(change.line(datetime.now(UTC).date().isoformat()))
+                raise
+            print(f"{path.relative_to(plan.root)}: {len(rows)} rows")
+    return 0
+
+
+def _show(comparison: Comparison, reading: str) -> None:
+    """Print published beside reproduced on the terminal."""
+    which = f", reading {reading}" if reading else ""
+    shown = table(f"{comparison.paper} at scale {comparison.scale}{which}", _COLUMNS, len(_COLUMNS))
+    for row in comparison.rows:
+        ours = "-" if row.ours is None else f"{row.ours.mean:.4g} ± {_sd(row.ours.sd)} ({row.ours.n})"
+        p, j = row.published, row.judgement
+        shown.add_row(p.artefact, p.entry, p.metric, f"{p.value:g}", ours, j.verdict, j.direction)
+    CONSOLE.print(shown)
+    for claim in comparison.claims:
+        CONSOLE.print(f"{claim.claim.id}: {claim.outcome}: {claim.claim.statement}", markup=False)
+
+
+def _sd(sd: float | None) -> str:
+    return "?" if sd is None else f"{sd:.2g}"
