@@ -8,7 +8,6 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -16,38 +15,29 @@ from torch.nn.functional import adaptive_avg_pool2d
 
 from common.evaluation.attackers import MLPSettings, attack
 from common.results import Origin
-from common.training.arrange import prepare_for_convolutions
 from common.training.batches import Batch
-from common.training.checkpoint import Checkpoint, load_tensors
-from common.training.in_turn import InTurn
-from common.training.progress import Progress
 from common.training.seeding import generator
 from common.training.trainer import series_of
 from common.workflow.job import Job, Outcome
 from common.workflow.job import main as run_job
-from replications.attribute_unlearning import area, attacker, method, networks
-from replications.attribute_unlearning.data import Pictures, read_pictures
+from replications.attribute_unlearning import area, attacker, method
+from replications.attribute_unlearning.cell import CellAtWork, named
 from replications.attribute_unlearning.training import read, steps_of
 
 ROOT = Path(__file__).resolve().parents[2]
 MIDDLE = 2  # h is averaged to 2x2 places for the attackers that are no convolutional networks
 
 
-class Attacks:
-    """One cell at work: every seed and depth in turn."""
+class Attacks(CellAtWork):
+    """Attacks the network of each depth per seed."""
 
     def __init__(self, job: Job, seeds: list[int]) -> None:
-        self.job, self.own = job, job.config.params
+        self.own = job.config.params
         (self.trained,) = job.config.needs
-        # sizes, roles and the split are those of the training, as its record says
-        self.p: dict[str, Any] = job.needed(self.trained, seeds[0]).params
-        self.machine = prepare_for_convolutions(job.config.device, job.config.precision)
-        self.pictures: Pictures = read_pictures(job, self.p)
-        self.turns = InTurn(Checkpoint(job.checkpoint_path(seeds), job.config.checkpoint_seconds))
-        cell = job.config.cell
+        super().__init__(job, seeds, job.needed(self.trained, seeds[0]).params)
+        self.turns = self.in_turn()
         rows = len(self.pictures.balanced("train", 0, self.own["train_images"]))
-        total = len(seeds) * len(self.p["depths"]) * steps_of(self.own, rows)
-        self.progress = Progress(f"attribute_unlearning {cell.experiment}/{cell.variant}, seeds {seeds}", total)
+        self.progress = self.expect(len(self.p["depths"]) * steps_of(self.own, rows))
 
     def parts(self, seed: int, weights: dict[str, Tensor]) -> dict[str, Batch]:
         """Return what an attacker learns from and is judged on: equal classes, and the natural test set.
@@ -63,7 +53,7 @@ class Attacks:
         if self.p["method"] != "area":
             return parts
         nets = area.attribute_net(self.p, seed, self.pictures.classes[1], self.machine)
-        nets.load_state_dict(self._own(weights, "attribute/"))
+        nets.load_state_dict(named(weights, "attribute/", self.machine.device))
         return {name: area.without_area(nets, part, self.p["share"], weights["colour"]) for name, part in parts.items()}
 
     def one_seed(self, seed: int) -> Outcome:
@@ -71,14 +61,13 @@ class Attacks:
         trained = self.job.needed(self.trained, seed)
         if trained.status != "ok":
             return Outcome({}, {}, trained.status, f"{self.trained}: {trained.message}")
-        weights, _ = load_tensors(self.job.weights_path(seed, self.trained))
+        weights = self.weights(seed, self.trained)
         parts = self.parts(seed, weights)
         metrics: dict[str, float] = {}
         series: dict[str, list[float | None]] = {}
         stopped: list[str] = []
         for depth in self.p["depths"]:
-            nets = networks.model({**self.p, "method": "before"}, depth, seed, self.pictures.classes, self.machine)
-            nets.load_state_dict(self._own(weights, f"r{depth}/"))
+            nets = self.network(weights, depth, seed)
             fidelity = trained.metrics[f"fidelity_r{depth}"]
             found, curve, message = self.resnet(nets, parts, depth, seed, fidelity)
             series[f"attacker_r{depth}"] = curve
@@ -142,16 +131,10 @@ class Attacks:
         assert isinstance(upper, nn.Sequential)  # noqa: S101 - for the type checker
         return read(upper[:-1], h, self.machine, images=False).float()
 
-    def _own(self, weights: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
-        return {k.removeprefix(prefix): v.to(self.machine.device) for k, v in weights.items() if k.startswith(prefix)}
-
 
 def run(job: Job, seeds: list[int]) -> tuple[dict[int, Outcome], Origin, str]:
     """Run every seed of the cell."""
-    work = Attacks(job, seeds)
-    outcomes = {seed: work.one_seed(seed) for seed in seeds}
-    work.progress.close()
-    return outcomes, work.pictures.origin, work.machine.dtype
+    return Attacks(job, seeds).run()
 
 
 def main(argv: Sequence[str] | None = None) -> int:

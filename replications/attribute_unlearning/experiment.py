@@ -13,16 +13,13 @@ import torch
 from torch import Tensor, nn
 
 from common.results import Origin
-from common.training.arrange import prepare_for_convolutions
 from common.training.batches import Batch
-from common.training.checkpoint import Checkpoint, save_tensors
-from common.training.in_turn import InTurn
-from common.training.progress import Progress
+from common.training.checkpoint import save_tensors
 from common.training.trainer import Trainer, series_of
 from common.workflow.job import Job, Outcome
 from common.workflow.job import main as run_job
 from replications.attribute_unlearning import area, networks
-from replications.attribute_unlearning.data import read_pictures
+from replications.attribute_unlearning.cell import CellAtWork
 from replications.attribute_unlearning.training import guesses, steps_of, train
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -30,18 +27,14 @@ PHI_OMEGA = ("extractor", "classifier")  # what attackers get; the auxiliary net
 SHOWN = 6  # images that a record keeps for Figure 3
 
 
-class Experiment:
-    """One cell at work: every seed and depth in turn, under one checkpoint."""
+class Experiment(CellAtWork):
+    """Trains a network of each depth per seed."""
 
     def __init__(self, job: Job, seeds: list[int]) -> None:
-        self.job, self.p = job, job.config.params
-        self.machine = prepare_for_convolutions(job.config.device, job.config.precision)
-        self.pictures = read_pictures(job, self.p)
-        self.turns = InTurn(Checkpoint(job.checkpoint_path(seeds), job.config.checkpoint_seconds))
-        cell = job.config.cell
+        super().__init__(job, seeds, job.config.params)
+        self.turns = self.in_turn()
         trainings = len(self.p["depths"]) + (self.p["method"] == "area")
-        total = len(seeds) * trainings * steps_of(self.p, len(self.pictures.rows("train", 0)))
-        self.progress = Progress(f"attribute_unlearning {cell.experiment}/{cell.variant}, seeds {seeds}", total)
+        self.progress = self.expect(trainings * steps_of(self.p, len(self.pictures.rows("train", 0))))
 
     def one_seed(self, seed: int) -> Outcome:
         """Train a network of each depth, read its accuracy on the task, and leave it for the attackers."""
@@ -106,10 +99,7 @@ def shown(nets: nn.ModuleDict, data: Batch, share: float, colour: Tensor) -> dic
 
 def run(job: Job, seeds: list[int]) -> tuple[dict[int, Outcome], Origin, str]:
     """Run every seed of the cell."""
-    work = Experiment(job, seeds)
-    outcomes = {seed: work.one_seed(seed) for seed in seeds}
-    work.progress.close()
-    return outcomes, work.pictures.origin, work.machine.dtype
+    return Experiment(job, seeds).run()
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -21,14 +21,12 @@ from torch import Tensor, nn
 
 from common.evaluation.gradcam import gradcam, remove_area
 from common.results import Origin
-from common.training.arrange import prepare_for_convolutions
 from common.training.batches import Batch
-from common.training.checkpoint import load_tensors
-from common.training.progress import Progress
 from common.workflow.job import Job, Outcome
 from common.workflow.job import main as run_job
-from replications.attribute_unlearning import area, networks
-from replications.attribute_unlearning.data import UNIT, read_pictures
+from replications.attribute_unlearning import area
+from replications.attribute_unlearning.cell import CellAtWork, named
+from replications.attribute_unlearning.data import UNIT
 from replications.attribute_unlearning.training import READ_BATCH, frozen
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -75,16 +73,14 @@ def inside(maps: Tensor, gone: Tensor) -> float:
     return float(((maps * gone).flatten(1).sum(1)[some] / total[some]).mean()) if bool(some.any()) else 0.0
 
 
-class Attention:
-    """One cell at work: the three networks of every seed."""
+class Attention(CellAtWork):
+    """Looks where a probe of each of the three networks looks, per seed."""
 
     def __init__(self, job: Job, seeds: list[int]) -> None:
-        self.job, self.own = job, job.config.params
+        self.own = job.config.params
         self.cells = {cell.split("/")[1]: cell for cell in job.config.needs}
-        self.p: dict[str, Any] = job.needed(self.cells["area"], seeds[0]).params
-        self.machine = prepare_for_convolutions(job.config.device, job.config.precision)
-        self.pictures = read_pictures(job, self.p)
-        self.progress = Progress(f"attribute_unlearning {job.config.cell.experiment}", len(seeds) * len(self.cells))
+        super().__init__(job, seeds, job.needed(self.cells["area"], seeds[0]).params)
+        self.progress = self.expect(len(self.cells))
 
     def part(self, rows: np.ndarray) -> Batch:
         """Return some rows on the device."""
@@ -95,26 +91,24 @@ class Attention:
         for cell in self.cells.values():
             if (found := self.job.needed(cell, seed)).status != "ok":
                 return Outcome({}, {}, found.status, f"{cell}: {found.message}")
-        weights = {name: load_tensors(self.job.weights_path(seed, cell))[0] for name, cell in self.cells.items()}
-        classes, device = self.pictures.classes, self.machine.device
-        named = area.attribute_net(self.p, seed, classes[1], self.machine)
-        named.load_state_dict(own(weights["area"], "attribute/", device))
+        weights = {name: self.weights(seed, cell) for name, cell in self.cells.items()}
+        classes = self.pictures.classes
+        namer = area.attribute_net(self.p, seed, classes[1], self.machine)
+        namer.load_state_dict(named(weights["area"], "attribute/", self.machine.device))
         most = self.own["probe_images"]
         parts = {split: self.part(self.pictures.balanced(split, seed, most)) for split in ("train", "test")}
         shown = self.part(self.pictures.rows("test", seed)[:SHOWN])
         share, colour = self.p["share"], weights["area"]["colour"]
-        areas = area.maps(named, parts["test"]["x"], parts["test"]["z"])
+        areas = area.maps(namer, parts["test"]["x"], parts["test"]["z"])
         blank = torch.zeros_like(areas)[:, None]
         gone = remove_area(blank, areas, share, 1.0)[:, 0].bool()
         metrics = {"removed": float(gone.float().mean())}
         series: dict[str, list[float | None]] = {}
         for name in self.cells:
-            nets = networks.model({**self.p, "method": "before"}, 18, seed, classes, self.machine)
-            nets.load_state_dict(own(weights[name], "r18/", device))
+            extractor = self.network(weights[name], 18, seed)["extractor"]
             seen = {"train": parts["train"], "test": parts["test"], "shown": shown}
             if name == "area":
-                seen = {k: area.without_area(named, part, share, colour) for k, part in seen.items()}
-            extractor = nets["extractor"]
+                seen = {k: area.without_area(namer, part, share, colour) for k, part in seen.items()}
             probe = fit_probe(averages(extractor, seen["train"]["x"], self.machine), seen["train"]["z"], classes[1])
             with torch.no_grad():
                 right = probe(averages(extractor, seen["test"]["x"], self.machine)).argmax(1) == seen["test"]["z"]
@@ -128,17 +122,9 @@ class Attention:
         return Outcome({**metrics, "chance": 1 / classes[1]}, series)
 
 
-def own(weights: dict[str, Tensor], prefix: str, device: torch.device) -> dict[str, Tensor]:
-    """Return the tensors of one network, by their names in it."""
-    return {k.removeprefix(prefix): v.to(device) for k, v in weights.items() if k.startswith(prefix)}
-
-
 def run(job: Job, seeds: list[int]) -> tuple[dict[int, Outcome], Origin, str]:
     """Run every seed of the cell."""
-    work = Attention(job, seeds)
-    outcomes = {seed: work.one_seed(seed) for seed in seeds}
-    work.progress.close()
-    return outcomes, work.pictures.origin, work.machine.dtype
+    return Attention(job, seeds).run()
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -13,37 +13,31 @@ from statistics import fmean
 import torch
 
 from common.results import Origin
-from common.training.arrange import prepare_for_convolutions
 from common.training.checkpoint import Checkpoint
 from common.training.in_turn import InTurn
-from common.training.progress import Progress
 from common.workflow.job import Job, Outcome
 from common.workflow.job import main as run_job
 from replications.attribute_unlearning import attacker, method, networks
-from replications.attribute_unlearning.data import read_pictures
+from replications.attribute_unlearning.cell import CellAtWork
 from replications.attribute_unlearning.training import guesses, steps_of, train
 
 ROOT = Path(__file__).resolve().parents[2]
 
 
-class Grid:
-    """One cell at work: every seed and pair of lambdas in turn, under one checkpoint."""
+class Grid(CellAtWork):
+    """Trains and attacks every pair of lambdas per seed, under one checkpoint."""
 
     def __init__(self, job: Job, seeds: list[int]) -> None:
-        self.job, self.p = job, job.config.params
-        self.machine = prepare_for_convolutions(job.config.device, job.config.precision)
-        self.pictures = read_pictures(job, self.p)
+        super().__init__(job, seeds, job.config.params)
         # of a pair that is done its numbers are kept, of the one under way its networks
         self.checkpoint = Checkpoint(job.checkpoint_path(seeds))
         kept = self.checkpoint.resume()
         self.done: dict[str, tuple[dict[str, float], str]] = dict(kept[1]["done"]) if kept else {}
-        cell = job.config.cell
         self.attack = {"batch": self.p["batch"], "epochs": self.p["attack_epochs"], "lr": self.p["attack_lr"]}
         self.attack["cache_mb"] = self.p["cache_mb"]
         own = steps_of(self.p, len(self.pictures.rows("train", 0)))
         own += steps_of(self.attack, len(self.pictures.balanced("train", 0, self.p["attack_images"])))
-        total = len(seeds) * len(self.p["grid2"]) * len(self.p["grid3"]) * own
-        self.progress = Progress(f"attribute_unlearning {cell.experiment}/{cell.variant}, seeds {seeds}", total)
+        self.progress = self.expect(len(self.p["grid2"]) * len(self.p["grid3"]) * own)
 
     def pair(self, seed: int, l2: float, l3: float) -> tuple[dict[str, float], str]:
         """Return what one pair of lambdas gives, from an interrupted run's notes where they have it."""
@@ -121,10 +115,7 @@ def summary(metrics: dict[str, float], grid2: Sequence[float], grid3: Sequence[f
 
 def run(job: Job, seeds: list[int]) -> tuple[dict[int, Outcome], Origin, str]:
     """Run every seed of the cell."""
-    work = Grid(job, seeds)
-    outcomes = {seed: work.one_seed(seed) for seed in seeds}
-    work.progress.close()
-    return outcomes, work.pictures.origin, work.machine.dtype
+    return Grid(job, seeds).run()
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -9,19 +9,15 @@ import sys
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor
 
 from common.models.initial import build
 from common.results import Origin
-from common.training.arrange import arrange, prepare_for_convolutions
+from common.training.arrange import arrange
 from common.training.batches import Batch, Batches
-from common.training.checkpoint import Checkpoint, load_tensors
-from common.training.in_turn import InTurn
 from common.training.parts import Part
-from common.training.progress import Progress
 from common.training.routing import Route
 from common.training.schedules import Cosine
 from common.training.seeding import derive, generator
@@ -29,38 +25,30 @@ from common.training.trainer import Trainer, series_of
 from common.workflow.job import Job, Outcome
 from common.workflow.job import main as run_job
 from replications.attribute_unlearning import method, networks
-from replications.attribute_unlearning.data import UNIT, read_pictures
+from replications.attribute_unlearning.cell import CellAtWork
+from replications.attribute_unlearning.data import UNIT
 from replications.attribute_unlearning.training import frozen, read, steps_of
 
 ROOT = Path(__file__).resolve().parents[2]
 SHOWN = 6
 
 
-class Reconstruction:
-    """One cell at work: every seed's network of one depth."""
+class Reconstruction(CellAtWork):
+    """Rebuilds images from the network of one depth per seed."""
 
     def __init__(self, job: Job, seeds: list[int]) -> None:
-        self.job, self.own = job, job.config.params
+        self.own = job.config.params
         (self.trained,) = job.config.needs
-        self.p: dict[str, Any] = job.needed(self.trained, seeds[0]).params
-        self.machine = prepare_for_convolutions(job.config.device, job.config.precision)
-        self.pictures = read_pictures(job, self.p)
-        self.turns = InTurn(Checkpoint(job.checkpoint_path(seeds), job.config.checkpoint_seconds))
-        cell = job.config.cell
-        total = len(seeds) * steps_of(self.own, len(self.pictures.rows("train", 0)))
-        self.progress = Progress(f"attribute_unlearning {cell.experiment}/{cell.variant}, seeds {seeds}", total)
+        super().__init__(job, seeds, job.needed(self.trained, seeds[0]).params)
+        self.turns = self.in_turn()
+        self.progress = self.expect(steps_of(self.own, len(self.pictures.rows("train", 0))))
 
     def one_seed(self, seed: int) -> Outcome:
         """Train a decoder on the frozen h of one network and judge it on the test images."""
         trained = self.job.needed(self.trained, seed)
         if trained.status != "ok":
             return Outcome({}, {}, trained.status, f"{self.trained}: {trained.message}")
-        weights, _ = load_tensors(self.job.weights_path(seed, self.trained))
-        depth = self.p["depths"][0]
-        nets = networks.model({**self.p, "method": "before"}, depth, seed, self.pictures.classes, self.machine)
-        prefix = f"r{depth}/"
-        nets.load_state_dict({k.removeprefix(prefix): v for k, v in weights.items() if k.startswith(prefix)})
-        extractor = nets["extractor"]
+        extractor = self.network(self.weights(seed, self.trained), self.p["depths"][0], seed)["extractor"]
         parts = {s: self.pictures.part(self.pictures.rows(s, seed), self.machine.device) for s in ("train", "test")}
         channels = read(extractor, parts["test"]["x"][:1], self.machine).shape[1]
         random = generator("attribute_unlearning", "reconstruction", seed)
@@ -117,10 +105,7 @@ def psnr(images: Tensor, truth: Tensor) -> Tensor:
 
 def run(job: Job, seeds: list[int]) -> tuple[dict[int, Outcome], Origin, str]:
     """Run every seed of the cell."""
-    work = Reconstruction(job, seeds)
-    outcomes = {seed: work.one_seed(seed) for seed in seeds}
-    work.progress.close()
-    return outcomes, work.pictures.origin, work.machine.dtype
+    return Reconstruction(job, seeds).run()
 
 
 def main(argv: Sequence[str] | None = None) -> int:
