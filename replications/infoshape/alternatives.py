@@ -24,9 +24,8 @@ from common.estimators.optimiser import FlatAdam
 from common.estimators.pairs import take_rows
 from common.estimators.remine import ReMINE
 from common.estimators.smile import SMILE
-from common.evaluation.probes import ProbeSettings, fit_binary_probes, judge_binary
+from common.evaluation.probes import ProbeSettings
 from common.models.critics import JointCritic
-from common.models.stacked import StackedMLP
 from common.results import Origin
 from common.training.machine import prepare
 from common.training.progress import Progress
@@ -36,6 +35,7 @@ from common.workflow.cost import Work
 from common.workflow.job import Job, Outcome
 from common.workflow.job import main as run_job
 from replications.infoshape import method
+from replications.infoshape.probing import probe
 from replications.infoshape.sample import Sample, draw, origin
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -148,14 +148,9 @@ class Shaping:
         p = self.p
         with torch.no_grad():
             coded = Sample(self.net(self.whole.x), self.whole.labels)
-        train, test = coded.head(0.8), coded.tail(0.2)
         settings = ProbeSettings((100,), p["probe_batch"], p["probe_epochs"], p["probe_lr"])
         roles = (self.draws("probe", when, "init"), self.draws("probe", when, "order", device=self.device))
-        probe: StackedMLP = fit_binary_probes(train.x, train.labels, settings, *roles)
-        with torch.no_grad():
-            logits = probe(test.x)[..., 0]
-        for k, own in enumerate(self.metrics):
-            verdict = judge_binary(logits[k], test.labels[k, :, 0])
+        for own, verdict in zip(self.metrics, probe(coded, 0.2, settings, *roles), strict=True):
             own[f"auc_{when}"] = verdict.auc
             own[f"ce_bound_{when}"] = math.log(2) - verdict.cross_entropy
 

@@ -13,9 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import torch
-
-from common.evaluation.probes import ProbeSettings, fit_binary_probes, judge_binary
+from common.evaluation.probes import ProbeSettings
 from common.results import Origin
 from common.training.machine import prepare
 from common.training.progress import Progress
@@ -24,6 +22,7 @@ from common.workflow.cost import Work
 from common.workflow.job import Job, Outcome
 from common.workflow.job import main as run_job
 from replications.infoshape.codes import codes_of
+from replications.infoshape.probing import probe
 from replications.infoshape.sample import Sample, draw, origin
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -39,14 +38,10 @@ def run(job: Job, seeds: list[int]) -> tuple[dict[int, Outcome], Origin, str]:
     outcomes = {seed: Outcome({}) for seed in seeds}
     for epoch in p["states"]:
         coded = Sample(codes_of(job, seeds, cell, epoch, whole.x), whole.labels)
-        train, test = coded.head(1 - p["test_share"]).to(device), coded.tail(p["test_share"]).to(device)
         init = [generator("infoshape", "bounds", s, epoch, "init") for s in seeds]
         order = [generator("infoshape", "bounds", s, epoch, "order", device=device) for s in seeds]
-        probe = fit_binary_probes(train.x, train.labels, settings, init, order, progress)
-        with torch.no_grad():
-            logits = probe(test.x)[..., 0]
-        for k, seed in enumerate(seeds):
-            verdict = judge_binary(logits[k], test.labels[k, :, 0])
+        found = probe(coded, p["test_share"], settings, init, order, progress)
+        for seed, verdict in zip(seeds, found, strict=True):
             outcomes[seed].metrics[f"ce_bound_{epoch}"] = math.log(2) - verdict.cross_entropy
             outcomes[seed].metrics[f"auc_{epoch}"] = verdict.auc
     progress.close()
