@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from replications.generative_filter import attack
 from replications.generative_filter.codes import CIRCLES, LABELS, Codes, digits_of, label, read_codes
 from replications.generative_filter.information import lnc_information, lnc_literal, mixed_information
 from replications.generative_filter.method import classifier
+from replications.generative_filter.reading import read
 from replications.generative_filter.release import Released, draws, read_mechanisms
 from replications.generative_filter.train_vae import pixels
 from replications.generative_filter.vae import mnist_vae
@@ -59,22 +61,13 @@ class Evaluation:
         self, name: str, net: torch.nn.Module, settings: Mapping[str, Any], budgets: Sequence[float]
     ) -> attack.Reading:
         """Fit a stack of fresh attackers on attribute ``name`` and judge them on unseen rows."""
-        attribute = self.p[name]
-        train, test = self.released(self.train, budgets), self.released(self.test, budgets)
-        noise = draws(self.role, self.seeds, "attack", name, "noise")
-        each = len(budgets)
-
-        def release(rows: Tensor) -> Tensor:
-            return train.draw(rows[::each], noise)
-
-        truth = label(attribute, self.train.digits).expand(train.members, -1)
-        orders = draws(self.role, self.seeds, "attack", name, "rows")
-        attack.fit(net, release, truth, attack.Settings(settings["steps"], settings["batch"], settings["lr"]), orders)
+        attribute, splits = self.p[name], {"train": self.train, "test": self.test}
+        released = {split: self.released(codes, budgets) for split, codes in splits.items()}
+        truth = {split: label(attribute, codes.digits) for split, codes in splits.items()}
+        random = partial(draws, self.role, self.seeds, "attack", name)
+        found = read(net, released, truth, LABELS[attribute][0], self.p, settings, random)
         self.progress.advance(settings["steps"])
-        unseen = draws(self.role, self.seeds, "attack", name, "unseen")
-        seen = [test.whole(unseen) for _ in range(self.p["repeats"])]
-        wanted = label(attribute, self.test.digits).expand(test.members, -1)
-        return attack.judge(net, seen, wanted, LABELS[attribute][0])
+        return found
 
     def note(self, prefix: str, reading: attack.Reading, name: str, budgets: Sequence[float]) -> None:
         """Keep accuracy, balanced accuracy and the bound H - CE per seed and budget."""

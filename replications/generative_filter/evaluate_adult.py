@@ -8,6 +8,7 @@ from __future__ import annotations
 import sys
 import warnings
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -27,6 +28,7 @@ from replications.generative_filter import attack
 from replications.generative_filter.adult import Bits, read_bits
 from replications.generative_filter.codes import read_moments
 from replications.generative_filter.method import classifier
+from replications.generative_filter.reading import read
 from replications.generative_filter.release import Released, draws, identity, read_mechanisms
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -68,8 +70,8 @@ class Evaluation:
 
     def networks(self) -> None:
         """The paper's FC15 and an MLP, fresh, fitted on codes whose noise is drawn anew in every batch."""
-        train, test = self.released("train"), self.released("test")
-        each, width = train.each, train.codes.shape[-1]
+        released = {split: self.released(split) for split in ("train", "test")}
+        width = released["train"].codes.shape[-1]
         for kind, settings in (("fresh", self.p["fresh"]), ("strong", self.p["strong"])):
             for name in ("private", "utility"):
                 inits = [
@@ -80,17 +82,13 @@ class Evaluation:
                     if kind == "fresh"
                     else StackedMLP([width, *settings["hidden"], 2], inits)
                 )
-                noise, orders = (draws(self.role, self.seeds, kind, name, what) for what in ("noise", "rows"))
-                truth = self.labels("train", name).expand(train.members, -1)
-                how = attack.Settings(settings["steps"], settings["batch"], settings["lr"])
-                attack.fit(net, lambda rows, g=noise: train.draw(rows[::each], g), truth, how, orders)
+                truth = {split: self.labels(split, name) for split in released}
+                random = partial(draws, self.role, self.seeds, kind, name)
+                found = read(net, released, truth, 2, self.p, settings, random)
                 self.progress.advance(settings["steps"])
-                unseen = draws(self.role, self.seeds, kind, name, "unseen")
-                seen = [test.whole(unseen) for _ in range(self.p["repeats"])]
-                wanted = self.labels("test", name)
-                found = attack.judge(net, seen, wanted.expand(test.members, -1), 2)
+                wanted = truth["test"]
                 entropy = attack.entropy(wanted, 2)
-                for m in range(test.members):
+                for m in range(released["test"].members):
                     values = {
                         "acc": float(found.accuracy[m]),
                         "auroc": float(found.balanced[m]),  # the area under hard labels is balanced accuracy

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -20,12 +21,13 @@ from common.training.in_turn import InTurn
 from common.training.machine import prepare
 from common.workflow.job import Job, Outcome
 from common.workflow.job import main as run_job
-from replications.generative_filter import attack, method
+from replications.generative_filter import method
 from replications.generative_filter.codes import read_moments
 from replications.generative_filter.faces import PRIVATE, UTILITY, attribute, load_faces, pictures, split_rows
 from replications.generative_filter.faces_net import Decoder
 from replications.generative_filter.game import Data, Game
-from replications.generative_filter.release import Released, draws
+from replications.generative_filter.reading import read
+from replications.generative_filter.release import Released, draws, identity
 
 ROOT = Path(__file__).resolve().parents[2]
 SHOWN = ("male", "attractive", "eyeglasses", "hair")  # F5, F11, F12, F13
@@ -78,19 +80,16 @@ class Evaluation:
         net = method.classifier(
             self.moments["train"][0].shape[-1], 2, draws(self.role, self.seeds, key, "init"), how["hidden"]
         )
-        train, test = (self.released(split, told, state) for split in ("train", "test"))
-        noise, orders, unseen = (draws(self.role, self.seeds, key, what) for what in ("noise", "rows", "unseen"))
-        truth = {split: self.labels(wanted, split).expand(len(self.seeds), -1) for split in ("train", "test")}
-        settings = attack.Settings(how["steps"], how["batch"], how["lr"])
-        attack.fit(net, lambda rows: train.draw(rows, noise), truth["train"], settings, orders)
-        found = attack.judge(net, [test.whole(unseen) for _ in range(self.p["repeats"])], truth["test"], 2)
+        released = {split: self.released(split, told, state) for split in ("train", "test")}
+        truth = {split: self.labels(wanted, split) for split in released}
+        found = read(net, released, truth, 2, self.p, how, partial(draws, self.role, self.seeds, key))
         for k in range(len(self.seeds)):
             self.metrics[k][key] = float(found.accuracy[k])
             self.metrics[k][f"{key}_balanced"] = float(found.balanced[k])
 
     def table(self) -> dict[str, dict[str, Tensor]]:
         """Fill table 3: chance of the test rows in use, raw codes, filtered codes; return the filters."""
-        raw = {"sigma": torch.zeros(len(self.seeds), 1)}
+        raw = identity(len(self.seeds))
         filters = {}
         for name, column in PRIVATE.items():
             filters[name] = self.filtered(name)

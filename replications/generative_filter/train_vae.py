@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from torch.optim import Adam
 
-from common.data import ImageSet, load
+from common.data import ImageSet
 from common.models.stacked import member_state
 from common.results import Origin
 from common.training.batches import Batch, Batches
@@ -27,6 +27,7 @@ from common.training.seeding import derive, generator
 from common.training.trainer import Trainer, series_of
 from common.workflow.job import Job, Outcome
 from common.workflow.job import main as run_job
+from replications.generative_filter.codes import digits_of
 from replications.generative_filter.vae import VAE, kl_to_prior, mnist_vae, negative_elbo, reconstruction_loss
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -54,7 +55,7 @@ def run(job: Job, seeds: list[int]) -> tuple[dict[int, Outcome], Origin, str]:
     """Train the seeds' VAEs as one stack; keep codes of both splits and the decoder."""
     p = job.config.params
     machine = prepare(job.config.device, job.config.precision)
-    digits = load("mnist", policy=job.config.data, root=job.root, mirrors=job.config.data_mirrors)
+    digits = digits_of(job)
     train, test = pixels(digits, "train", p["rows"] or None), pixels(digits, "test", p["test_rows"] or None)
     role = ("generative_filter", "vae")
     net = mnist_vae([generator(*role, s, "init") for s in seeds], p["hidden"], p["codes"]).to(machine.device)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -23,9 +24,10 @@ from common.training.machine import prepare
 from common.training.seeding import derive
 from common.workflow.job import Job, Outcome
 from common.workflow.job import main as run_job
-from replications.generative_filter import attack, method
+from replications.generative_filter import method
 from replications.generative_filter.codes import Codes, digits_of, label, read_codes
 from replications.generative_filter.game import Data, Game
+from replications.generative_filter.reading import read
 from replications.generative_filter.release import Released, draws
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -49,29 +51,11 @@ def user_data(codes: Codes, cut: list[list[Tensor]], user: int, names: tuple[str
     least, own_least = min(len(rows) for rows, _ in kept), min(n for _, n in kept)  # seeds differ by a row or two
     rows = torch.stack([r[:least] for r, _ in kept])
     own = (torch.arange(least) < own_least).expand(len(kept), -1)
-    mean, deviation = (torch.stack([v[r] for v, r in zip(values, rows, strict=True)]) for values in codes_of(codes))
+    mean, deviation = (
+        torch.stack([v[r] for v, r in zip(values, rows, strict=True)]) for values in (codes.mean, codes.deviation)
+    )
     private, utility = (label(name, codes.digits)[rows] for name in names)
     return Data(mean, deviation, private, utility, (2, 2), own)
-
-
-def codes_of(codes: Codes) -> tuple[Tensor, Tensor]:
-    """Return mean and deviation."""
-    return codes.mean, codes.deviation
-
-
-def read(
-    name: str, released: dict[str, Released], truth: dict[str, Tensor], job: Job, seeds: list[int], role: Sequence[str]
-) -> attack.Reading:
-    """Fit fresh classifiers on the whole privatised training set and judge them on the privatised test set."""
-    p, each = job.config.params, released["train"].each
-    inits = [g for s in seeds for _ in range(each) for g in draws(role, [s], name, "init")]
-    net = method.classifier(released["train"].codes.shape[-1], 2, inits, p["fresh"]["hidden"])
-    noise, orders, unseen = (draws(role, seeds, name, what) for what in ("noise", "rows", "unseen"))
-    how = attack.Settings(p["fresh"]["steps"], p["fresh"]["batch"], p["fresh"]["lr"])
-    wanted = {split: v.expand(len(inits), -1) for split, v in truth.items()}
-    attack.fit(net, lambda rows: released["train"].draw(rows[::each], noise), wanted["train"], how, orders)
-    seen = [released["test"].whole(unseen) for _ in range(p["repeats"])]
-    return attack.judge(net, seen, wanted["test"], 2)
 
 
 def run(job: Job, seeds: list[int]) -> tuple[dict[int, Outcome], Origin, str]:
@@ -100,7 +84,9 @@ def run(job: Job, seeds: list[int]) -> tuple[dict[int, Outcome], Origin, str]:
         }
         for what, attribute in zip(("private", "utility"), attributes, strict=True):
             truth = {split: label(attribute, found.digits) for split, found in codes.items()}
-            reading = read(what, released, truth, job, seeds, role)
+            inits = [g for s in seeds for g in draws(role, [s], what, "init")]
+            net = method.classifier(codes["train"].mean.shape[-1], 2, inits, p["fresh"]["hidden"])
+            reading = read(net, released, truth, 2, p, p["fresh"], partial(draws, role, seeds, what))
             for k in range(len(seeds)):
                 metrics[k][f"{name}_{what}"] = float(reading.accuracy[k])
                 metrics[k][f"{name}_{what}_balanced"] = float(reading.balanced[k])
