@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from common.estimators.copula import LogRatio
+from common.estimators.fitted import cross_selected
 from common.estimators.optimiser import FlatAdam, cosine_rate, make_generator
 from common.losses.contrastive import donsker_varadhan_matrix
 from common.models.stacked import StackedMLP
@@ -82,8 +83,7 @@ class CorrectionFit:
             if self._at_rest(gains):
                 break
         table = np.array(gains)
-        # Each half is judged at the snapshot that the other half likes best.
-        gain = 0.5 * float(table[table[:, 1].argmax(), 0] + table[table[:, 0].argmax(), 1])
+        gain = float(cross_selected(table, table))
         mean = table.mean(1)
         base_mean = 0.5 * sum(data.base_mean(rows) for rows in halves)
         converged = bool(mean.argmax() < len(mean) - 1 or mean[-1] - mean[-2] < self.least)

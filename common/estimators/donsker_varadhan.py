@@ -7,12 +7,12 @@ from typing import ClassVar
 
 from torch import Tensor
 
-from common.estimators.neural import NeuralEstimator
+from common.estimators.neural import ScoreEstimator
 from common.losses.contrastive import donsker_varadhan_matrix
 
 
 @dataclass(frozen=True)
-class DonskerVaradhan(NeuralEstimator):
+class DonskerVaradhan(ScoreEstimator):
     """max over T of E_P[T] - log E_Q[e^T], all product pairs of a batch in the second term.
 
     Bias: low (a lower bound in the population); the logarithm of a sample mean pushes up, the more so the larger

@@ -7,12 +7,12 @@ from typing import ClassVar
 
 from torch import Tensor
 
-from common.estimators.neural import NeuralEstimator
+from common.estimators.neural import ScoreEstimator
 from common.losses.contrastive import infonce
 
 
 @dataclass(frozen=True)
-class InfoNCE(NeuralEstimator):
+class InfoNCE(ScoreEstimator):
     """max over T of E[T(x_i, y_i) - log mean_j e^T(x_i, y_j)], K = rows compared.
 
     Bias: low, at most log K: ``batch`` rows while training and up to 1,024 where the fit is valued, so no more than

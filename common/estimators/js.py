@@ -7,13 +7,13 @@ from typing import ClassVar
 
 from torch import Tensor
 
-from common.estimators.neural import NeuralEstimator
+from common.estimators.neural import ScoreEstimator
 from common.losses.contrastive import donsker_varadhan_matrix, joint_scores, marginal_scores
 from common.losses.density_ratio import jensen_shannon
 
 
 @dataclass(frozen=True)
-class JensenShannon(NeuralEstimator):
+class JensenShannon(ScoreEstimator):
     """Donsker-Varadhan's value at the T that maximises E_P[-softplus(-T)] - E_Q[softplus(T)].
 
     Training keeps bounded gradients at any strength of dependence; the reported value is a lower bound in the

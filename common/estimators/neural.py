@@ -1,11 +1,13 @@
 """The common frame of the neural estimators: a stack of critics trained on part of the rows, valued on the others.
 
-A subclass gives two functions of a score matrix: what training climbs and what is reported. Several seeds, or
-several data sets of one shape, train as one stacked model (:meth:`NeuralEstimator.estimate_stack`).
+A subclass gives two functions of a score matrix: what training climbs and what is reported
+(:class:`ScoreEstimator`), or binds them to what else a fit trains and remembers (:meth:`NeuralEstimator.with_parts`).
+Several seeds, or several data sets of one shape, train as one stacked model (:meth:`NeuralEstimator.estimate_stack`).
 """
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -15,6 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from common.estimators.base import ArrayLike, Estimator
+from common.estimators.fitted import cross_selected, split
 from common.estimators.optimiser import FlatAdam, cosine_rate, make_generator
 from common.estimators.pairs import take_rows
 from common.estimators.transforms import rank_gaussian, standardise
@@ -66,23 +69,14 @@ class NeuralEstimator(Estimator):
     seed: int = 0
     device: str = "cpu"
 
-    def objective(self, scores: Tensor) -> Tensor:
-        """Return what training climbs for score matrices (members, K, K): one value per member."""
-        raise NotImplementedError
-
-    def value(self, scores: Tensor) -> Tensor:
-        """Return the estimate that score matrices (members, K, K) give: one value per member."""
-        return self.objective(scores)
-
     def extra_modules(self, d_x: int, generators: Sequence[torch.Generator]) -> dict[str, nn.Module]:
         """Return what is trained beside the critic (a baseline), none by default."""
         del d_x, generators
         return {}
 
+    @abstractmethod
     def with_parts(self, parts: nn.ModuleDict) -> Climb:
         """Return the functions of scores bound to one fit's modules and state."""
-        del parts
-        return Climb(lambda scores, _: self.objective(scores), lambda scores, _: self.value(scores))
 
     def _estimate(self, x: np.ndarray, y: np.ndarray) -> tuple[float, dict[str, Any]]:
         fit = self._fit(x[None], y[None], [self.seed])
@@ -102,16 +96,11 @@ class NeuralEstimator(Estimator):
         return self._fit(np.stack([x for x, _ in columns]), np.stack([y for _, y in columns]), seeds)
 
     def _fit(self, x: np.ndarray, y: np.ndarray, seeds: Sequence[int]) -> Fit:
-        n = x.shape[1]
-        held = int(self.held_out * n)
-        if held < 4 or n - held < 4:
-            raise ValueError(f"a neural estimator needs rows to train on and to hold out, got {n} rows")
+        train, halves = split(x.shape[1], self.held_out)
         generators = [make_generator(seed) for seed in seeds]
         left, right = (self._shuffled(v, seeds) for v in (x, y))
         parts = self._parts(left.shape[-1], right.shape[-1], generators)
         climb = self.with_parts(parts)
-        train, half = n - held, held // 2
-        halves = (slice(train, train + half), slice(train + half, n))
         table = []
         for _ in self._train(parts, climb, left[:, :train], right[:, :train], generators):
             table.append([_valued(parts["critic"], climb, left[:, rows], right[:, rows]) for rows in halves])
@@ -171,6 +160,23 @@ class NeuralEstimator(Estimator):
                 yield step + 1
 
 
+class ScoreEstimator(NeuralEstimator):
+    """An estimator whose objective and value are functions of the scores alone."""
+
+    @abstractmethod
+    def objective(self, scores: Tensor) -> Tensor:
+        """Return what training climbs for score matrices (members, K, K): one value per member."""
+
+    def value(self, scores: Tensor) -> Tensor:
+        """Return the estimate that score matrices (members, K, K) give: one value per member."""
+        return self.objective(scores)
+
+    def with_parts(self, parts: nn.ModuleDict) -> Climb:
+        """Return both functions as they are: a fit has no state of its own."""
+        del parts
+        return Climb(lambda scores, _: self.objective(scores), lambda scores, _: self.value(scores))
+
+
 @torch.no_grad()
 def _valued(critic: nn.Module, climb: Climb, x: Tensor, y: Tensor) -> np.ndarray:
     """Return the value per member of rows, all pairs within blocks of equal size averaged."""
@@ -184,12 +190,9 @@ def _valued(critic: nn.Module, climb: Climb, x: Tensor, y: Tensor) -> np.ndarray
 
 
 def _summary(table: np.ndarray) -> Fit:
-    """Cross-select: each half of the held-out rows at the snapshot the other half likes best; (checks, 2, members)."""
+    """Return the fit that values (checks, 2, members) of both halves of the held-out rows amount to."""
     finite = np.where(np.isfinite(table), table, -np.inf)
-    members = np.arange(table.shape[2])
-    first = table[finite[:, 1].argmax(0), 0, members]
-    second = table[finite[:, 0].argmax(0), 1, members]
     curves = table.mean(1).T
     scale = np.maximum(np.abs(curves[:, -1]), 0.1)
     late = curves[:, -1] - curves[:, max(len(table) - 3, 0)]
-    return Fit(0.5 * (first + second), curves, late < 0.05 * scale)
+    return Fit(cross_selected(finite, table), curves, late < 0.05 * scale)

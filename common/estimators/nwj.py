@@ -7,13 +7,13 @@ from typing import ClassVar
 
 from torch import Tensor
 
-from common.estimators.neural import NeuralEstimator
+from common.estimators.neural import ScoreEstimator
 from common.losses.contrastive import joint_scores, marginal_scores
 from common.losses.density_ratio import nwj
 
 
 @dataclass(frozen=True)
-class NWJ(NeuralEstimator):
+class NWJ(ScoreEstimator):
     """max over T of E_P[T] - E_Q[e^(T - 1)].
 
     Bias: low (a lower bound in expectation, on samples too); variance grows like e^MI / pairs. Cost: ``steps``

@@ -7,13 +7,13 @@ from typing import ClassVar
 
 from torch import Tensor
 
-from common.estimators.neural import NeuralEstimator
+from common.estimators.neural import ScoreEstimator
 from common.losses.contrastive import donsker_varadhan_matrix, joint_scores, marginal_scores
 from common.losses.variational import remine
 
 
 @dataclass(frozen=True)
-class ReMINE(NeuralEstimator):
+class ReMINE(ScoreEstimator):
     """max over T of E_P[T] - L - ``weight`` (L - ``target``)^2, L = log E_Q[e^T]; reported without the penalty.
 
     The penalty keeps the additive constant of the critic from drifting. Bias: low (a lower bound in the population).

@@ -7,13 +7,13 @@ from typing import ClassVar
 
 from torch import Tensor
 
-from common.estimators.neural import NeuralEstimator
+from common.estimators.neural import ScoreEstimator
 from common.losses.contrastive import joint_scores, marginal_scores
 from common.losses.density_ratio import jensen_shannon, smile
 
 
 @dataclass(frozen=True)
-class SMILE(NeuralEstimator):
+class SMILE(ScoreEstimator):
     """E_P[T] - log E_Q[e^clamp(T, -clip, clip)] at a critic T trained by the Jensen-Shannon objective.
 
     Bias: either sign; the clamp trades variance e^MI for e^(2 clip) and lets the value pass the truth where the log

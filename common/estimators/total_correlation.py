@@ -10,13 +10,13 @@ from typing import ClassVar
 
 from torch import Tensor
 
-from common.estimators.neural import NeuralEstimator
+from common.estimators.neural import ScoreEstimator
 from common.losses.contrastive import joint_scores, marginal_scores
 from common.losses.density_ratio import jensen_shannon, ratio_information
 
 
 @dataclass(frozen=True)
-class TotalCorrelation(NeuralEstimator):
+class TotalCorrelation(ScoreEstimator):
     """E_P[logit of a classifier of joint against product pairs], the plug-in of TC(x, y) = I(x; y).
 
     Trained by cross-entropy: ln 2 - CE is a lower bound of the Jensen-Shannon divergence, at most ln 2, while the mean

@@ -6,6 +6,8 @@ L2 gradient steps at every max step: t <- t + eta grad_t I_t(f(X); T), a new Ada
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+
 import torch
 from torch import Tensor
 from torch.nn.functional import leaky_relu, softplus
@@ -57,7 +59,7 @@ class DistanceCorrelation(Infomin):
         return distance_correlation(z, t)
 
 
-class Adversary(Infomin):
+class Adversary(Infomin, ABC):
     """A network that climbs its estimate for ``l2`` gradient steps at every max step."""
 
     learns = True
@@ -80,9 +82,9 @@ class Adversary(Infomin):
         """Return what the max step climbs; by default what the min step descends."""
         return self(z, t, generators)
 
+    @abstractmethod
     def set_gradient(self, z: Tensor, t: Tensor, generators: Generators) -> None:
         """Set the parameters' gradients of the sum of :meth:`climbed`, written out."""
-        raise NotImplementedError(type(self).__name__)
 
 
 class NeuralRenyi(Adversary):
