@@ -60,7 +60,7 @@ def parser() -> argparse.ArgumentParser:
                 "--config",
                 nargs="+",
                 metavar="key=value",
-                help=f"as for snakemake: {', '.join(RunConfig.model_fields)}; config/default.yaml says what each may be",
+                help=f"as for snakemake: {', '.join(RunConfig.model_fields)} (config/default.yaml explains them)",
             )
     return top
 
