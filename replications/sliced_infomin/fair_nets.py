@@ -64,9 +64,10 @@ class FairNet(nn.Module):
         self.rate.mul_(torch.where(drop, gamma, 1.0))
         self.bad.masked_fill_(drop, 0.0)
 
-    def final_encoder(self) -> Stack:
-        """Return the encoder that counts: the snapshot where one was taken, else the last state."""
-        return self.kept["encoder"] if bool((self.kept_epoch >= 0).all()) else self.encoder
+    def final(self) -> tuple[Stack, Stack]:
+        """Return encoder and head that count: the snapshot where one was taken, else the last state."""
+        kept = bool((self.kept_epoch >= 0).all())
+        return (self.kept["encoder"], self.kept["head"]) if kept else (self.encoder, self.head)
 
 
 class MemberAdam(torch.optim.Adam):

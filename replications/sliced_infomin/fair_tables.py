@@ -8,6 +8,7 @@ the label once and the attribute twice. ``leaky`` reproduces that; otherwise inc
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -93,13 +94,13 @@ def standardised(train: Table, test: Table, own: bool) -> tuple[Table, Table]:
     return units(train, train), units(test, test if own else train)
 
 
-def load_rows(job: Job, seeds: list[int]) -> tuple[Rows, Rows, Origin, tuple[str, ...]]:
-    """Return training and test rows of each seed, the data's origin, and the inputs' names.
+def load_rows(job: Job, seeds: list[int], p: dict[str, Any]) -> tuple[Rows, Rows, Origin, tuple[str, ...]]:
+    """Return training and test rows of each seed, the data's origin, and the inputs' names; ``p`` says which rows.
 
     The tract file and Adult keep the paper's consecutive rows; the county file, 20 times smaller, is split anew by each
     seed (README, D3).
     """
-    p, config = job.config.params, job.config
+    config = job.config
     try:
         source = load(config.dataset, policy=config.data, root=job.root, mirrors=config.data_mirrors)
     except DataError as error:

@@ -13,9 +13,10 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from common.losses.correlation import correlation
 from common.results import Origin
 from common.training.batches import Batch, Batches
-from common.training.checkpoint import Checkpoint
+from common.training.checkpoint import Checkpoint, save_tensors
 from common.training.machine import prepare
 from common.training.parts import Part
 from common.training.progress import Progress
@@ -26,7 +27,6 @@ from common.workflow.job import Job, Outcome
 from common.workflow.job import main as run_job
 from replications.sliced_infomin.fair_nets import CODE, FairNet, MemberAdam
 from replications.sliced_infomin.fair_tables import load_rows
-from replications.sliced_infomin.judge import Codes, Judged, Settings, judge
 from replications.sliced_infomin.rivals import make_infomin, penalty_of
 from replications.sliced_infomin.stack import take_rows
 
@@ -39,7 +39,7 @@ class Fairness:
     def __init__(self, job: Job, seeds: list[int]) -> None:
         self.job, self.seeds, self.p = job, seeds, job.config.params
         self.machine = prepare(job.config.device, "fp32")  # five small networks: bf16 gains nothing here
-        train, test, self.origin, names = load_rows(job, seeds)
+        train, test, self.origin, names = load_rows(job, seeds, job.config.params)
         self.train, self.test = train.to(self.machine.device), test.to(self.machine.device)
         cut = int(0.8 * train.x.shape[1])
         self.fit, self.val = self.train.part(0, cut), self.train.part(cut)
@@ -116,36 +116,35 @@ class Fairness:
             progress=progress,
         )
 
-    def judged(self, z: Tensor, z_test: Tensor, which: str, two_sided: bool = False) -> Judged:
-        """Judge frozen codes against Y or T with fresh networks."""
-        p, side = self.p, "two" if two_sided else "one"
-        codes = Codes(z, getattr(self.train, which), z_test, getattr(self.test, which))
-        hidden = (200,) if which == "t" else (100, 100)
-        settings = Settings(hidden, p["judge_steps"], min(p["judge_batch"], int(0.8 * z.shape[1])))
-        roles = [("sliced_infomin", "judge", self.job.config.cell.experiment, s, which, side) for s in self.seeds]
-        return judge(codes, settings, roles, two_sided)
+    @torch.no_grad()
+    def own_utility(self) -> dict[str, Tensor]:
+        """Return what the head that was trained along reads of Y on the test rows, as the code does, per member."""
+        encoder, head = self.net.final()
+        read = head(encoder(self.test.x))[..., 0]
+        y = self.test.y[..., 0]
+        return {
+            "head_zy": correlation(read, y).abs(),
+            "head_zy_last500": correlation(read[:, -500:], y[:, -500:]).abs(),
+        }
+
+    def save(self, member: int, path: Path) -> None:
+        """Keep one member's encoder and head that count."""
+        parts = zip(("encoder", "head"), self.net.final(), strict=True)
+        save_tensors(path, {f"{name}.{key}": v[member] for name, net in parts for key, v in net.state_dict().items()})
 
 
 def run(job: Job, seeds: list[int]) -> tuple[dict[int, Outcome], Origin, str]:
-    """Train the stack, freeze it, and judge its codes with fresh networks on the test rows."""
+    """Train the stack and keep its encoders and heads; what their codes tell is judged by another job."""
     task = Fairness(job, seeds)
     trainer = task.trainer().run(Checkpoint(job.checkpoint_path(seeds), job.config.checkpoint_seconds))
-    frozen = task.net.final_encoder()
-    with torch.no_grad():
-        z, z_test = frozen(task.train.x), frozen(task.test.x)
-    found = {
-        "rho_zy": task.judged(z, z_test, "y"),
-        "rho_zt": task.judged(z, z_test, "t"),
-        "hgr_zt": task.judged(z, z_test, "t", two_sided=True),
-    }
+    found = task.own_utility()
     outcomes = {}
     for k, seed in enumerate(seeds):
         status, message = trainer.status(k)
-        metrics = {name: float(judged.value[k]) for name, judged in found.items()}
-        metrics |= {f"{name}_last500": float(judged.last[k]) for name, judged in found.items()}
-        metrics |= {f"{name}_late": float(judged.late[k]) for name, judged in found.items()}
+        metrics = {name: float(values[k]) for name, values in found.items()}
         metrics |= {"kept_epoch": float(task.net.kept_epoch[k]), "test_rows": float(task.test.x.shape[1])}
         series = {name: series_of(trainer.history[name], k, 4) for name in ("val_utility", "val_penalty", "penalty")}
+        task.save(k, job.weights_path(seed))
         outcomes[seed] = Outcome(metrics if status == "ok" else {}, series, status, message)
     return outcomes, task.origin, task.machine.dtype
 

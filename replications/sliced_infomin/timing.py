@@ -56,7 +56,7 @@ def run(job: Job, seeds: list[int]) -> tuple[dict[int, Outcome], Origin, str]:
     """Time a max step of every method for each seed's untrained encoder."""
     p = job.config.params
     device = prepare(job.config.device, "fp32").device
-    rows, _, origin, names = load_rows(job, seeds)
+    rows, _, origin, names = load_rows(job, seeds, job.config.params)
     outcomes = {}
     for k, seed in enumerate(seeds):
         draws = [generator("sliced_infomin", "timing", seed)]
