@@ -17,11 +17,13 @@ from common.workflow.dag import targets
 from common.workflow.resolve import Plan, default_settings, resolve
 
 # Before each job's command: a job that the kernel kills can say nothing itself, and its shell says "Killed", no more.
+# What it asked for is known where it counts, on a node of Slurm's: in a rule's own command it would make all stale.
+_ASKED = "$(printenv SLURM_MEM_PER_NODE | sed 's/.*/ (memory_mb in its config.yaml asked for & MB)/')"
 _KILLED = (
-    "expunge: killed (signal 9), most likely for want of memory: run with fewer --cores, or at a smaller scale "
-    "(python -m common.workflow plan shows what each job may take); given again, the command goes on where it was"
+    f"expunge: killed (signal 9), most likely for want of memory{_ASKED}: run with fewer --cores, or at a smaller "
+    "scale (python -m common.workflow plan shows what each job may take); given again, the command goes on where it was"
 )
-_TOLD = shlex.quote(f"if [ $? -eq 137 ]; then echo {shlex.quote(_KILLED)} >&2; fi")
+_TOLD = shlex.quote(f'if [ $? -eq 137 ]; then echo "{_KILLED}" >&2; fi')
 SHELL = f"set -euo pipefail; trap {_TOLD} EXIT;"
 # What a cluster's node is told of the plan it works for: on the node, `auto` could mean another device and scale.
 CARRIED = "EXPUNGE_RESOLVED"

@@ -13,6 +13,7 @@ from cells import configuration, run
 
 from common.results import read
 from common.training.checkpoint import load_tensors
+from common.workflow.start import SHELL
 
 PROGRAM = """
 import os, signal, sys
@@ -107,6 +108,22 @@ def test_a_job_that_is_killed_for_its_memory_goes_on(tmp_path, root, group):
     assert done.returncode == 0, done.stderr
     assert read(cell / "seed=1.json").metrics == {"steps": 2.0}
     assert sorted(entry.name for entry in cell.iterdir()) == ["seed=0.json", "seed=1.json"]
+
+
+@pytest.mark.parametrize(
+    ("environment", "asked"),
+    [({}, ""), ({"SLURM_MEM_PER_NODE": "4000"}, " (memory_mb in its config.yaml asked for 4000 MB)")],
+)
+def test_a_rule_s_shell_says_what_its_killed_job_cannot(environment, asked):
+    kept = {name: value for name, value in os.environ.items() if name != "SLURM_MEM_PER_NODE"} | environment
+    for command, told in (("sh -c 'kill -9 $$' 2>&1 | cat", True), ("sh -c 'exit 3' | cat", False)):
+        done = subprocess.run(
+            ["bash", "-c", f"{SHELL} {command}"], env=kept, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == (137 if told else 3)
+        said = [line for line in done.stderr.splitlines() if line.startswith("expunge: ")]
+        assert len(said) == told
+        assert all(f"for want of memory{asked}: run with" in line for line in said)
 
 
 def refused(seed):
