@@ -7,9 +7,8 @@ from typing import Any
 from torch import Tensor
 
 from common.training.checkpoint import Checkpoint
+from common.training.state import State, end_of, stand_at_end, state_of, take_up
 from common.training.trainer import Trainer
-
-State = tuple[dict[str, Tensor], dict[str, Any]]
 
 
 class InTurn:
@@ -29,19 +28,19 @@ class InTurn:
     def run(self, name: str, trainer: Trainer) -> Trainer:
         """Train to the end, or bring back how it ended; each run of the job has a name of its own."""
         if name in self._finished:
-            trainer.load_finished(*self._finished[name])
+            stand_at_end(trainer, *self._finished[name])
             return trainer
         if name in self._under_way:
-            trainer.load_state(*self._under_way.pop(name))
+            take_up(trainer, *self._under_way.pop(name))
         trainer.train(lambda: self.checkpoint.offer(lambda: self._all(name, trainer)))
-        self._finished[name] = trainer.finished_state()
+        self._finished[name] = end_of(trainer)
         self.checkpoint.save(*self._all(None, None))
         return trainer
 
     def _all(self, name: str | None, trainer: Trainer | None) -> State:
         runs = dict(self._finished)
         if name is not None and trainer is not None:
-            runs[name] = trainer.state()
+            runs[name] = state_of(trainer)
         tensors = {f"{run}/{key}": value for run, (own, _) in runs.items() for key, value in own.items()}
         return tensors, {"runs": {run: notes for run, (_, notes) in runs.items()}, "finished": list(self._finished)}
 

@@ -17,8 +17,7 @@ class Part:
     """Named parameters with their optimiser and schedule.
 
     ``parameters`` is a module, several modules, or tensors; ``optimiser`` builds the optimiser from the parameters
-    (``functools.partial(torch.optim.SGD, lr=0.1, momentum=0.9)``) and may put them into groups. ``clip`` bounds the
-    norm of the part's gradient (per member in a stack).
+    (``functools.partial(torch.optim.SGD, lr=0.1, momentum=0.9)``) and may put them into groups.
     """
 
     def __init__(
@@ -27,9 +26,8 @@ class Part:
         parameters: nn.Module | Iterable[nn.Module | Tensor],
         optimiser: Builder,
         schedule: Schedule | None = None,
-        clip: float | None = None,
     ) -> None:
-        self.name, self.clip = name, clip
+        self.name = name
         self.parameters = _flatten(parameters)
         if not self.parameters:
             raise ValueError(f"part {name!r} has no parameters")
@@ -42,19 +40,6 @@ class Part:
         factor = self.schedule.factor(epoch, step, steps)
         for group, rate in zip(self.optimiser.param_groups, self.rates, strict=True):
             group["lr"] = rate * factor
-
-    def clip_gradient(self, members: int) -> None:
-        """Scale the gradient down to the norm allowed, each member of a stack by itself."""
-        if self.clip is None:
-            return
-        grads = [p.grad for p in self.parameters if p.grad is not None]
-        if members == 1:
-            nn.utils.clip_grads_with_norm_(self.parameters, self.clip, nn.utils.get_total_norm(grads))
-            return
-        norm = torch.stack([g.flatten(1).square().sum(1) for g in grads]).sum(0).sqrt()
-        scale = (self.clip / (norm + 1e-6)).clamp(max=1.0)
-        for grad in grads:
-            grad.mul_(scale.reshape(-1, *[1] * (grad.ndim - 1)))
 
     def tensors(self) -> dict[str, Tensor]:
         """Return the optimiser's moments by ``index.name``."""

@@ -18,6 +18,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from functools import partial
 from typing import Any
 
 import torch
@@ -31,6 +32,7 @@ from common.training.machine import Machine
 from common.training.parts import Part, by_name
 from common.training.progress import Progress
 from common.training.routing import Route, send
+from common.training.state import state_of, take_up
 
 Turn = Sequence[Route]
 Step = Callable[[Batch], Turn | Iterator[Turn]]
@@ -73,7 +75,7 @@ class Trainer:
         if members > 1:
             _check_stack(self._named, members)
         self.epoch = self.steps = 0
-        self.in_epoch, self._taken = False, 0
+        self.in_epoch, self.taken = False, 0
         self.ended = ""
         self.history = History(members, machine.device)
         self.watch = Watch(members, limit, machine.device)
@@ -99,9 +101,11 @@ class Trainer:
 
     def run(self, checkpoint: Checkpoint | None = None) -> Trainer:
         """Train to the end, from where ``checkpoint`` left off if it holds something."""
-        if checkpoint is not None and (found := checkpoint.resume()) is not None:
-            self.load_state(*found)
-        return self.train((lambda: checkpoint.offer(self.state)) if checkpoint is not None else None)
+        if checkpoint is None:
+            return self.train()
+        if (found := checkpoint.resume()) is not None:
+            take_up(self, *found)
+        return self.train(lambda: checkpoint.offer(partial(state_of, self)))
 
     def train(self, after_step: Callable[[], object] | None = None) -> Trainer:
         """Train to the end from where it stands, calling ``after_step`` when a batch, or an epoch, is done with."""
@@ -116,12 +120,12 @@ class Trainer:
             self.model.train()
             if not self.in_epoch:
                 self.source.start_epoch()
-                self.in_epoch, self._taken = True, 0
-            while self._taken < len(self.source) and not self.finished:
+                self.in_epoch, self.taken = True, 0
+            while self.taken < len(self.source) and not self.finished:
                 self._one_batch(self.source.take())
-                self._taken += 1
+                self.taken += 1
                 self._report()
-                if self._taken < len(self.source) and not self.finished:
+                if self.taken < len(self.source) and not self.finished:
                     yield self.steps
             self._end_epoch()
             yield self.steps
@@ -189,7 +193,6 @@ class Trainer:
                 parameter.grad = None
         send(turn, self._named)
         for part in moved:
-            part.clip_gradient(self.members)
             part.optimiser.step()
         if self.frozen.kept:
             self.frozen.put_back()
@@ -237,72 +240,7 @@ class Trainer:
 
     def _left_over(self) -> int:
         """Return the batches already counted of an epoch that did not reach its end."""
-        return self._taken if self.ended == "diverged" else 0
-
-    def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
-        """Return everything a resumed run needs, for a checkpoint."""
-        tensors = {f"model:{k}": v for k, v in self.model.state_dict().items()}
-        for part in self.parts:
-            tensors |= {f"part:{part.name}:{k}": v for k, v in part.tensors().items()}
-        tensors |= {f"source:{k}": v for k, v in self.source.state_dict().items()}
-        tensors |= {f"generator:{k}": g.get_state() for k, g in self.generators.items()}
-        tensors |= {f"watch:{k}": v for k, v in self.watch.state_dict().items()}
-        tensors |= {f"history:{k}": v for k, v in self.history.tensors().items()}
-        tensors["torch"] = torch.get_rng_state()
-        if self.machine.device.type == "cuda":
-            tensors["cuda"] = torch.cuda.get_rng_state(self.machine.device)
-        return tensors, {
-            "epoch": self.epoch,
-            "steps": self.steps,
-            "in_epoch": self.in_epoch,
-            "taken": self._taken if self.in_epoch else 0,
-            "ended": self.ended,
-            "history": self.history.epochs,
-            "causes": self.watch.names,
-            "stopped": {str(k): v for k, v in self.stopped.items()},
-            "schedules": {part.name: part.schedule.state_dict() for part in self.parts},
-            "done": self.progress.done if self.progress is not None else 0,
-        }
-
-    def load_state(self, tensors: Mapping[str, Tensor], notes: Mapping[str, Any]) -> None:
-        """Take up :meth:`state`: what follows is what would have followed, to the bit."""
-
-        def part_of(prefix: str) -> dict[str, Tensor]:
-            return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
-
-        self.model.load_state_dict(part_of("model:"))
-        for part in self.parts:
-            part.load_tensors(part_of(f"part:{part.name}:"))
-            part.schedule.load_state_dict(notes["schedules"][part.name])
-        self.epoch, self.steps, self.in_epoch = notes["epoch"], notes["steps"], notes["in_epoch"]
-        self._taken, self.ended = notes["taken"], notes["ended"]
-        self.source.load_state_dict(part_of("source:"))
-        for name, generator in self.generators.items():
-            generator.set_state(tensors[f"generator:{name}"])
-        self.watch.load_state_dict(part_of("watch:"), notes["causes"], notes["stopped"])
-        self.history.load(part_of("history:"), notes["history"])
-        if self.members > 1:
-            for member in self.stopped:
-                self.frozen.add(member)
-        torch.set_rng_state(tensors["torch"])
-        if self.machine.device.type == "cuda" and "cuda" in tensors:
-            torch.cuda.set_rng_state(tensors["cuda"], self.machine.device)
-        if self.progress is not None:
-            self.progress.resume_at(notes["done"])
-
-    def finished_state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
-        """Return the model and what a finished run found, without what training on would need."""
-        _, notes = self.state()
-        return {f"model:{k}": v.detach().clone() for k, v in self.model.state_dict().items()}, notes
-
-    def load_finished(self, tensors: Mapping[str, Tensor], notes: Mapping[str, Any]) -> None:
-        """Stand where a finished run ended."""
-        self.model.load_state_dict({k.removeprefix("model:"): v for k, v in tensors.items()})
-        self.epoch, self.steps, self.ended = notes["epoch"], notes["steps"], notes["ended"]
-        self.history.load({}, notes["history"])
-        self.watch.stopped = {int(k): v for k, v in notes["stopped"].items()}
-        if self.progress is not None:
-            self.progress.resume_at(notes["done"])
+        return self.taken if self.ended == "diverged" else 0
 
 
 def _check_stack(parts: Mapping[str, Iterable[Tensor]], members: int) -> None:

@@ -13,6 +13,7 @@ from common.training.machine import Machine, has_matrix_units
 from common.training.parts import Part
 from common.training.routing import Route
 from common.training.seeding import generator
+from common.training.state import state_of, take_up
 from common.training.trainer import Trainer
 
 CPU = Machine(torch.device("cpu"), None)
@@ -69,8 +70,8 @@ def test_a_run_in_channels_last_resumes_to_the_bit_with_its_moments_in_place(tmp
     first.epochs = 2
     checkpoint = Checkpoint(tmp_path / "c")
     first.train()
-    checkpoint.save(*first.state())
-    again.load_state(*checkpoint.resume())
+    checkpoint.save(*state_of(first))
+    take_up(again, *checkpoint.resume())
     weight = again.model[0].weight
     assert again.parts[0].optimiser.state[weight]["momentum_buffer"].stride() == weight.stride()
     again.train()

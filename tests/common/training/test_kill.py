@@ -23,6 +23,7 @@ from common.training.parts import Part
 from common.training.routing import Route
 from common.training.schedules import Cosine
 from common.training.seeding import generator
+from common.training.state import end_of
 from common.training.trainer import Trainer
 
 folder, pause = Path(sys.argv[1]), float(sys.argv[2])
@@ -39,7 +40,7 @@ part = Part("all", net, partial(torch.optim.AdamW, lr=0.01), Cosine(0.1))
 source = Batches(rows, 16, [generator(s, "order") for s in seeds])
 trainer = Trainer(net, [part], step, source, epochs=30, machine=Machine(torch.device("cpu"), None), members=3)
 trainer.run(Checkpoint(folder / "checkpoint", interval=0.0))
-tensors, notes = trainer.finished_state()
+tensors, notes = end_of(trainer)
 save_tensors(folder / "end", tensors, {"history": notes["history"], "steps": notes["steps"]})
 """
 

@@ -14,6 +14,7 @@ from common.training.parts import Part
 from common.training.routing import Route, reverse_gradient
 from common.training.schedules import Cosine, MultiStep
 from common.training.seeding import generator
+from common.training.state import state_of
 from common.training.trainer import Trainer, series_of
 
 CPU = Machine(torch.device("cpu"), None)
@@ -170,7 +171,7 @@ def test_killed_at_any_step_and_resumed_it_ends_as_if_undisturbed(tmp_path, at):
     first, offers = adversarial(after_epoch=lambda t: {"epoch_no": t.epoch}), []
 
     def offer():
-        checkpoint.offer(first.state)
+        checkpoint.offer(lambda: state_of(first))
         offers.append(1)
         if len(offers) == at:
             raise KilledError
@@ -217,7 +218,7 @@ def stack(seeds, spoil=(), epochs=3):
         return [Route(mse_loss(out, batch["x"].sum(-1), reduction="none").mean(1), ("all",), "fit")]
 
     source = Batches({"x": x}, 10, [generator(s, "order") for s in seeds], own=["x"])
-    parts = [Part("all", net, ADAM, Cosine(), clip=1.0)]
+    parts = [Part("all", net, ADAM, Cosine())]
     return Trainer(net, parts, step, source, epochs=epochs, machine=CPU, members=len(seeds))
 
 
