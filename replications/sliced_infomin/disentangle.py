@@ -152,11 +152,9 @@ class Disentangling:
         return Outcome(metrics, series)
 
     def judged(self, z: Tensor, z_test: Tensor) -> Tensor:
-        """Return rho*(Z, T_j) for each column of T: a stack of one fresh network per column, on standardised codes."""
-        mean, spread = z.mean(0), z.std(0).clamp_min(1e-6)
+        """Return rho*(Z, T_j) for each column of T by the strongest of fresh readers, one member a column."""
         columns = self.attribute(self.y[: len(z)]).T[..., None], self.attribute(self.test_y).T[..., None]
-        train, test = ((v - mean) / spread for v in (z, z_test))
-        stacked = [v.expand(self.classes, -1, -1) for v in (train, test)]
+        stacked = [v.expand(self.classes, -1, -1) for v in (z, z_test)]
         settings = Settings((200,), self.p["judge_steps"], min(500, int(0.8 * len(z))))
         roles = [
             ("sliced_infomin", "judge", self.job.config.cell.experiment, self.seed, j) for j in range(self.classes)

@@ -90,7 +90,7 @@ def run(job: Job, seeds: list[int]) -> tuple[dict[int, Outcome], Origin, str]:
             for reader, reading in judged.readings.items()
             if name != "hgr_zt" or reader in p["rates"]
         }
-        metrics |= {"test_rows": float(task.test.x.shape[1])}
+        metrics |= {"test_rows": float(task.test.x.shape[1]), "slices": float(trained.params["slices"])}
         outcomes[seed] = Outcome(metrics if trained.status == "ok" else {}, {}, trained.status, trained.message)
     return outcomes, task.origin, "fp32"
 

@@ -18,7 +18,7 @@ from common.training.seeding import generator
 from replications.sliced_infomin import conv_nets, demo, power
 from replications.sliced_infomin.fair_nets import FairNet, MemberAdam, encoder
 from replications.sliced_infomin.fair_tables import adult, census, standardised
-from replications.sliced_infomin.judge import Codes, Settings, judge
+from replications.sliced_infomin.judge import Codes, Reading, Settings, judge, strongest
 from replications.sliced_infomin.pictures import SHARED, pie_expression, pie_files
 from replications.sliced_infomin.rivals import METHODS, NeuralRenyi, NeuralTC, VariationalCLUB, make_infomin
 
@@ -115,7 +115,7 @@ class TestReadingsOfTheMetric:
     def read(z, t, two_sided):
         cut = len(z) // 2
         codes = Codes(z[None, :cut], t[None, :cut], z[None, cut:], t[None, cut:])
-        settings = Settings((64,), steps=250, batch=256, lr=5e-3)
+        settings = Settings((64,), steps=250, batch=256, rates=(("net", 5e-3),), rounds=60)
         return float(judge(codes, settings, [("sliced-test", two_sided)], two_sided).value)
 
     def test_a_code_of_the_square_is_seen_by_two_sides_alone(self):
@@ -140,6 +140,27 @@ class TestReadingsOfTheMetric:
     def test_an_independent_pair_reads_as_noise(self):
         z, t = torch.randn(4000, 5, generator=draws(1)[0]), torch.randn(4000, 1, generator=draws(2)[1])
         assert self.read(z, t, two_sided=False) < 4 / math.sqrt(2000)
+
+    def test_the_strongest_reader_is_chosen_by_rows_that_are_not_the_scored_ones(self):
+        held = [torch.tensor(v) for v in ([0.5, 0.1], [0.4, 0.3])]
+        value = [torch.tensor(v) for v in ([0.2, 0.9], [0.8, 0.25])]
+        readings = {name: Reading(h, v, v / 2) for name, h, v in zip(("a", "b"), held, value, strict=True)}
+        judged = strongest(readings)
+        assert judged.chosen == ["a", "b"]
+        torch.testing.assert_close(judged.value, torch.tensor([0.2, 0.25]))
+        torch.testing.assert_close(judged.last, torch.tensor([0.1, 0.125]))
+
+    def test_what_a_network_that_stops_early_misses_trees_find(self):
+        """A small, sharp step in one of twenty coordinates: ten steps of a network say little of it."""
+        z = torch.randn(3000, 20, generator=draws(1)[0])
+        t = (z[:, 3:4].abs() > 0.8).float()
+        z[:, 3] *= 1e-3
+        codes = Codes(z[None, :2000], t[None, :2000], z[None, 2000:], t[None, 2000:])
+        settings = Settings((16,), steps=10, batch=64, rates=(("net", 1e-3),), rounds=60)
+        judged = judge(codes, settings, [("sliced-test",)])
+        assert judged.chosen == ["boosted"]
+        assert float(judged.readings["net"].value) < 0.3
+        assert float(judged.value) > 0.95
 
 
 def test_correlation_with_itself_mixes_both_divisors():
@@ -191,7 +212,7 @@ class TestNetworks:
         with torch.no_grad():
             net.encoder.layers[0].weight.add_(1.0)
         net.keep_best(torch.tensor([2.0, 0.5]), 1)
-        kept = net.final_encoder().layers[0].weight
+        kept = net.final()[0].layers[0].weight
         assert torch.equal(kept[0], first[0])
         assert torch.equal(kept[1], first[1] + 1)
         assert net.kept_epoch.tolist() == [0, 1]

@@ -15,15 +15,29 @@ from common.training.state import state_of
 from common.workflow.config import load_paper, load_yaml
 from common.workflow.job import Job, read_config
 from common.workflow.resolve import resolve
-from replications.sliced_infomin import adaptation, demo, disentangle, fairness, figures, power, tables, timing
+from replications.sliced_infomin import (
+    adaptation,
+    demo,
+    disentangle,
+    evaluate,
+    fairness,
+    figures,
+    power,
+    tables,
+    timing,
+)
 from replications.sliced_infomin.fair_tables import load_rows
 from replications.sliced_infomin.pictures import Attributed, Domains, Labelled
 
-FAIR = "epochs=3 snapshot_from=1 train_rows=400 test_rows=150 epoch_rows=200 batch=80 judge_steps=20 slices=5"
+FAIR = "epochs=3 snapshot_from=1 train_rows=400 test_rows=150 epoch_rows=200 batch=80 slices=5"
+JUDGE = "steps=20 batch=60 rounds=5"
 TINY = {
     "census": FAIR,
     "adult": FAIR,
     "adult_clean": FAIR,
+    "census_judge": JUDGE,
+    "adult_judge": JUDGE,
+    "adult_clean_judge": JUDGE,
     "timing": "train_rows=400 test_rows=100 slices=5 repeats=1",
     "demo": "steps=6 max_rows=80 batch=60 slices=4",
     "power": "n=40 trials=3 levels=2 slices=4 neural_steps=2",
@@ -36,6 +50,9 @@ MODULES = {
     "census": fairness,
     "adult": fairness,
     "adult_clean": fairness,
+    "census_judge": evaluate,
+    "adult_judge": evaluate,
+    "adult_clean_judge": evaluate,
     "timing": timing,
     "demo": demo,
     "power": power,
@@ -73,27 +90,42 @@ def job_of(plan, results, cell):
 
 
 def test_fairness_records_and_a_seed_alone_is_the_seed_of_a_stack(plan, results, tmp_path):
-    for cell in ("census/slice", "census/renyi_2", "adult/tc", "adult_clean/vclub"):
-        together = [read(path) for path in launch(plan, results, cell)]
-        assert all(r.status == "ok" and 0 <= r.metrics["rho_zt"] <= 1 for r in together)
-        if cell in ("census/slice", "adult/tc"):
-            launch(plan, tmp_path, cell, "--seeds", "1")
-            alone = read(record_path(tmp_path, plan.cell("sliced_infomin", cell), 1))
-            for name in ("rho_zy", "rho_zt", "hgr_zt"):
-                assert alone.metrics[name] == pytest.approx(together[1].metrics[name], abs=0.02), (cell, name)
+    for data, method in (("census", "slice"), ("census", "renyi_2"), ("adult", "tc"), ("adult_clean", "vclub")):
+        trained = [read(path) for path in launch(plan, results, f"{data}/{method}")]
+        judged = [read(path) for path in launch(plan, results, f"{data}_judge/{method}")]
+        assert all(r.status == "ok" and 0 <= r.metrics["rho_zt"] <= 1 for r in judged)
+        for before, after in zip(trained, judged, strict=True):
+            assert after.metrics["rho_zy_by_trained_along"] == pytest.approx(before.metrics["head_zy"], abs=1e-5)
+        if (data, method) in (("census", "slice"), ("adult", "tc")):
+            for cell in (f"{data}/{method}", f"{data}_judge/{method}"):
+                launch(plan, tmp_path, cell, "--seeds", "1")
+            alone = read(record_path(tmp_path, plan.cell("sliced_infomin", f"{data}_judge/{method}"), 1))
+            for name in ("rho_zy_by_net", "rho_zt_by_net", "rho_zt_by_linear"):
+                assert alone.metrics[name] == pytest.approx(judged[1].metrics[name], abs=0.02), (data, name)
+
+
+def test_a_job_that_reads_codes_takes_them_as_they_were_trained(plan, results):
+    """Codes of the saved encoder are those of the encoder that was saved."""
+    launch(plan, results, "census/none")
+    task = evaluate.Evaluation(job_of(plan, results, "census_judge/none"), [0, 1])
+    assert task.z.shape == (2, task.train.x.shape[1], 80)
+    paths = [record_path(results, plan.cell("sliced_infomin", "census/none"), k) for k in (0, 1)]
+    found = torch.tensor([read(path).metrics["head_zy"] for path in paths])
+    torch.testing.assert_close(task.own_head().value, found, rtol=0, atol=1e-5)
 
 
 def test_figures_and_tables_of_what_needs_no_pictures(plan, results, tmp_path):
     paths = {cell: launch(plan, results, cell) for cell in ("timing/ours", "demo/slice", "demo/club", "power/ours")}
-    paths["census/slice"] = launch(plan, results, "census/slice")
+    launch(plan, results, "census/slice")
+    paths["census_judge/slice"] = launch(plan, results, "census_judge/slice")
     for cell, record in paths.items():
         assert read(record[0]).status == "ok", cell
-    drawn = {"fig_demo": ["demo/slice", "demo/club"], "fig_power": ["power/ours"], "fig_slices": ["census/slice"]}
+    drawn = {"fig_demo": ["demo/slice", "demo/club"], "fig_power": ["power/ours"], "fig_slices": ["census_judge/slice"]}
     for name, cells in drawn.items():
         given = [str(path) for cell in cells for path in paths[cell]]
         assert figures.main([name, str(tmp_path / f"{name}.png"), "--records", *given]) == 0
         assert (tmp_path / f"{name}.png").stat().st_size > 5000
-    given = [str(path) for cell in ("census/slice", "timing/ours") for path in paths[cell]]
+    given = [str(path) for cell in ("census_judge/slice", "timing/ours") for path in paths[cell]]
     for name in ("table4", "table4_time", "table_census", "readings", "notebooks"):
         out = tmp_path / f"{name}.csv"
         assert tables.main([name, str(out), "--records", *given]) == 0
@@ -240,4 +272,4 @@ def test_a_run_on_fewer_rows_than_published_of_a_file_that_has_them_is_one_on_a_
 ):
     job = job_of(plan, results, "adult/none")  # 400 + 150 rows
     job.config.params["published_rows"] = published
-    assert load_rows(job, [0])[2].subset is subset
+    assert load_rows(job, [0], job.config.params)[2].subset is subset

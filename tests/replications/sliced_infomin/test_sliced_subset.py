@@ -22,11 +22,11 @@ def written(root, folder, published_rows):
     plan = resolve(root, {**load_yaml(root / "config/default.yaml"), **given, "set": few})
     job = Job(plan.job("sliced_infomin", "adult/none"), folder, folder, root)
     job.config.params["published_rows"] = published_rows
-    origin = load_rows(job, [0])[2].model_copy(update={"kind": "real"})
+    origin = load_rows(job, [0], job.config.params)[2].model_copy(update={"kind": "real"})
     for seed in range(5):
         record = Record(
             paper="sliced_infomin",
-            experiment="adult",
+            experiment="adult_judge",
             variant="none",
             dataset=origin,
             seed=seed,
