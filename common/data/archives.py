@@ -34,7 +34,7 @@ def read_member(archive: zipfile.ZipFile, name: str) -> bytes:
 
 
 def open_member(archive: zipfile.ZipFile, name: str) -> IO[bytes]:
-    """Open one member of an open zip as a stream."""
+    """Open one member of an open zip as a stream; raises DataError where there is none of that name."""
     try:
         return archive.open(name)
     except KeyError:
@@ -42,7 +42,7 @@ def open_member(archive: zipfile.ZipFile, name: str) -> IO[bytes]:
 
 
 def read_tar_members(path: Path, names: Sequence[str]) -> dict[str, bytes]:
-    """Return the named regular files of a (compressed) tar, in one pass."""
+    """Return the named regular files of a (compressed) tar, in one pass; raises DataError where one is not there."""
     found: dict[str, bytes] = {}
     with _explained(path), tarfile.open(path, "r:*") as archive:
         for member in archive:

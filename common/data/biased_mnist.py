@@ -30,7 +30,7 @@ def assign_colours(digits: Tensor, rho: float, generator: torch.Generator) -> Te
 
     Per digit: of its n images, shuffled, the first int(n rho) get the digit's own colour; the rest is cut into blocks
     of ceil(rest / 9), one for each other colour in shuffled order. The generator lives on the CPU, so that a colouring
-    does not depend on the device.
+    does not depend on the device. Raises ValueError for a rho outside [0, 1] and for what is no digit.
     """
     if not 0.0 <= rho <= 1.0:
         raise ValueError(f"rho is a share between 0 and 1; got {rho}")
@@ -53,7 +53,8 @@ def assign_colours(digits: Tensor, rho: float, generator: torch.Generator) -> Te
 def colour_images(images: Tensor, colours: Tensor) -> Tensor:
     """Return images (n, 3, h, w) uint8: every grey value above 0 is white stroke, every 0 the colour of its image.
 
-    ``images`` is (n, h, w) or (n, 1, h, w) uint8, ``colours`` (n,) an index into PALETTE.
+    ``images`` is (n, h, w) or (n, 1, h, w) uint8, ``colours`` (n,) an index into PALETTE. Raises ValueError
+    where they do not fit each other.
     """
     grey = images if images.ndim == 4 else images.unsqueeze(1)
     if grey.ndim != 4 or grey.shape[1] != 1 or len(colours) != len(grey):

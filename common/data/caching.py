@@ -53,6 +53,7 @@ def cached(root: Path, name: str, key: str, build: Callable[[Sink], None]) -> Ca
     """Return the arrays that build makes, from the cache where it holds them for this key.
 
     ``key`` names everything the arrays depend on: the digest of the source files, the decoder, the framing.
+    Raises DataError where what was just written cannot be read back.
     """
     base = generated_folder(root) / name
     make_folder(base)

@@ -41,7 +41,10 @@ def consecutive_splits(sizes: Mapping[str, int]) -> dict[str, NDArray[np.int64]]
 
 
 def read_strips(path: Path) -> NDArray[np.uint8]:
-    """Return the images (n, 3, 32, 32) of a zip of lossless WebP strips, 32 pixels wide, one image below another."""
+    """Return the images (n, 3, 32, 32) of a zip of lossless WebP strips, 32 pixels wide, one image below another.
+
+    Raises DataError for another file.
+    """
     with open_zip(path) as archive:
         names = sorted(name for name in archive.namelist() if name.endswith(".webp"))
         strips = [open_picture(read_member(archive, name), f"{path}:{name}") for name in names]
@@ -66,7 +69,10 @@ def store_pictures(
     count: int,
     blobs: Iterable[tuple[str, bytes]],
 ) -> None:
-    """Decode count pictures (where, bytes) into the array "images" (n, 3, h, w), all of one size, with progress."""
+    """Decode count pictures (where, bytes) into the array "images" (n, 3, h, w), all of one size, with progress.
+
+    Raises DataError where there are more or fewer, or one is of another size.
+    """
     images: NDArray | None = None
     row, blobs = 0, iter(blobs)
     with ThreadPoolExecutor(max_workers=8) as pool, tqdm(total=count, desc="decoding", disable=None) as progress:

@@ -31,7 +31,7 @@ def factors_of(rows: ArrayLike) -> NDArray[np.int64]:
 
 
 def draw(factors: ArrayLike) -> NDArray[np.uint8]:
-    """Return images (n, 64, 64) of 0 and 1 for factor indices (n, 6)."""
+    """Return images (n, 64, 64) of 0 and 1 for factor indices (n, 6); raises ValueError for others than the grid's."""
     factors = np.atleast_2d(np.asarray(factors, dtype=np.int64))
     if factors.shape[1] != len(SIZES) or (factors < 0).any() or (factors >= SIZES).any():
         raise ValueError(f"factors are (n, 6) indices below {SIZES}")

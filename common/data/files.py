@@ -38,7 +38,8 @@ def temporary_beside(path: Path) -> Path:
 def locked(root: Path, name: str) -> Iterator[None]:
     """Hold an exclusive lock, so that two jobs neither download nor decode the same set twice.
 
-    The kernel drops the lock when its process dies: no stale lock can be left behind.
+    The kernel drops the lock when its process dies: no stale lock can be left behind. Raises DataError where the folder
+    cannot be written.
     """
     folder = generated_folder(root) / "locks"
     make_folder(folder)

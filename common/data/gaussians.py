@@ -49,7 +49,10 @@ def pair_information(dim: int, rho: float) -> float:
 
 
 def rho_of_information(dim: int, mutual_information: float) -> float:
-    """Return the correlation rho >= 0 at which dim coordinate pairs share mutual_information nats."""
+    """Return the correlation rho >= 0 at which dim coordinate pairs share mutual_information nats.
+
+    Raises ValueError where that is negative or not finite.
+    """
     if mutual_information < 0 or not math.isfinite(mutual_information):
         raise ValueError(f"mutual information is finite and at least 0 nats; got {mutual_information}")
     return math.sqrt(-math.expm1(-2.0 * mutual_information / dim))

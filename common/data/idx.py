@@ -13,7 +13,7 @@ _UNSIGNED_BYTES = 0x08
 
 
 def read_idx(path: Path) -> NDArray[np.uint8]:
-    """Return the array of one gzipped IDX file of unsigned bytes."""
+    """Return the array of one gzipped IDX file of unsigned bytes; raises DataError for another file or a cut one."""
     content = read_gzip(path)
     zeros, kind, rank = struct.unpack(">HBB", content[:4].ljust(4, b"\0"))
     if zeros or kind != _UNSIGNED_BYTES or not rank or len(content) < 4 + 4 * rank:

@@ -129,7 +129,7 @@ class _Rows:
         self.terms = ratio.terms(*scores)
 
     def matrix(self, rows_x: Tensor | slice, rows_y: Tensor | slice, network: StackedMLP | None) -> Tensor:
-        """Return T for all pairs of the given rows."""
+        """Return T (rows_x, rows_y) for all pairs of the given rows; without a network the ratio alone."""
         side_x, side_y, joint_x, joint_y, mapped = self.terms
         terms = (side_x[rows_x], side_y[rows_y], joint_x[rows_x], joint_y[rows_y], mapped[rows_x])
         base = self.ratio.matrix(terms, self.y[rows_y])

@@ -22,5 +22,5 @@ class DonskerVaradhan(ScoreEstimator):
     bias: ClassVar[str] = "low; a lower bound in the population"
 
     def objective(self, scores: Tensor) -> Tensor:
-        """Return the Donsker-Varadhan value over all product pairs of the batch."""
+        """Return the Donsker-Varadhan value (members,) over all product pairs of the batch."""
         return donsker_varadhan_matrix(scores)

@@ -22,5 +22,5 @@ class InfoNCE(ScoreEstimator):
     bias: ClassVar[str] = "low; at most log of the rows compared"
 
     def objective(self, scores: Tensor) -> Tensor:
-        """Return InfoNCE of the batch."""
+        """Return InfoNCE (members,) of the batch."""
         return infonce(scores)

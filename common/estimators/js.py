@@ -23,7 +23,7 @@ class JensenShannon(ScoreEstimator):
     bias: ClassVar[str] = "low; a lower bound in the population"
 
     def objective(self, scores: Tensor) -> Tensor:
-        """Return the Jensen-Shannon objective over all product pairs of the batch."""
+        """Return the Jensen-Shannon objective (members,) over all product pairs of the batch."""
         return jensen_shannon(joint_scores(scores), marginal_scores(scores))
 
     def value(self, scores: Tensor) -> Tensor:

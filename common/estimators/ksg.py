@@ -42,7 +42,7 @@ class KSG(Estimator):
 
 
 def jitter(values: np.ndarray, generator: np.random.Generator, scale: float = 1e-10) -> np.ndarray:
-    """Return ``values`` with uniform noise of the given width: no two rows stay equal."""
+    """Return ``values (n, d)`` with uniform noise of width ``scale``: no two rows stay equal."""
     return values + scale * (generator.random(values.shape) - 0.5)
 
 

@@ -45,7 +45,10 @@ class MixedKSG(Estimator):
 
 
 def ross_information(x: np.ndarray, labels: np.ndarray, k: int, workers: int = 1) -> float:
-    """Return the estimate in nats for ``x`` (n, d) and class codes (n,)."""
+    """Return the estimate in nats for ``x`` (n, d) and class codes (n,).
+
+    Raises ValueError where every class holds a single row.
+    """
     sizes = np.bincount(labels)
     keep = sizes[labels] > 1  # a class of one row has no neighbour of its own
     if not keep.any():
@@ -65,7 +68,7 @@ def ross_information(x: np.ndarray, labels: np.ndarray, k: int, workers: int = 1
 
 
 def gao_information(x: np.ndarray, y: np.ndarray, k: int, workers: int = 1) -> float:
-    """Return the estimate in nats for columns of any mixture, ties meaning discrete atoms."""
+    """Return the estimate in nats for columns (n, d) of any mixture, ties meaning discrete atoms."""
     joint = np.hstack([x, y])
     radius = kth_distance(joint, k, workers)
     tied = radius == 0  # an atom of the joint law: closed boxes count it, open ones would count nothing

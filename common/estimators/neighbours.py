@@ -15,7 +15,10 @@ _ROWS = 16  # rows per block: keeps the comparison buffers in cache
 
 
 def kth_distance(points: np.ndarray, k: int, workers: int = 1) -> np.ndarray:
-    """Return the max-norm distance (n,) of each point (n, d) to its k-th neighbour, itself not counted."""
+    """Return the max-norm distance (n,) of each point (n, d) to its k-th neighbour, itself not counted.
+
+    Raises ValueError where there are not more than k points.
+    """
     if not 1 <= k < len(points):
         raise ValueError(f"k = {k} neighbours need more than {k} rows, got {len(points)}")
     tree = cKDTree(points, leafsize=32)

@@ -85,7 +85,8 @@ class NeuralEstimator(Estimator):
     def estimate_stack(self, pairs: Sequence[tuple[ArrayLike, ArrayLike]], seeds: Sequence[int]) -> Fit:
         """Estimate several data sets of one shape, or one data set under several seeds, as one stacked fit.
 
-        ``pairs`` holds one (x, y) per seed, or a single one for all seeds.
+        ``pairs`` holds one (x, y) per seed, or a single one for all seeds. Raises ValueError where they
+        are of another number or differ in shape.
         """
         pairs = list(pairs) * len(seeds) if len(pairs) == 1 else list(pairs)
         if len(pairs) != len(seeds):

@@ -23,5 +23,5 @@ class NWJ(ScoreEstimator):
     bias: ClassVar[str] = "low; a lower bound in expectation"
 
     def objective(self, scores: Tensor) -> Tensor:
-        """Return NWJ's bound over all product pairs of the batch."""
+        """Return NWJ's bound (members,) over all product pairs of the batch."""
         return nwj(joint_scores(scores), marginal_scores(scores))

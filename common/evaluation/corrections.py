@@ -64,7 +64,7 @@ class Correction:
 
 
 def read_corrections(path: Path) -> list[Correction]:
-    """Read the table of ``CORRECTIONS.md``; a slip is one line with its place and what is valid."""
+    """Read the table of ``CORRECTIONS.md``; a slip is an AgreementError of one line: its place, what is valid."""
     path = Path(path)
     try:
         lines = path.read_text(encoding="utf-8").splitlines()

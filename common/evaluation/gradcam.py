@@ -58,7 +58,8 @@ def remove_area(images: Tensor, cam: Tensor, share: float, fill: Tensor | float)
 
     In each image it is the ``share`` (0 to 1, rounded to whole pixels) of largest ``cam (n, h, w)``; of equal pixels
     the earlier. A pixel with a map of 0 speaks for nothing and stays, so that less than the share may go. ``fill`` is
-    a number or a colour (c,), in the units of the images; it is rounded where these are whole numbers.
+    a number or a colour (c,), in the units of the images; it is rounded where these are whole numbers. Raises
+    ValueError where maps do not fit the images, and for a share outside [0, 1].
     """
     if cam.shape != (len(images), *images.shape[2:]):
         raise ValueError(f"maps {tuple(cam.shape)} do not fit images {tuple(images.shape)}")

@@ -33,7 +33,10 @@ def fit_binary_probes(
     order: Sequence[torch.Generator],
     progress: Progress | None = None,
 ) -> StackedMLP:
-    """Train one ReLU probe per member on ``features (members, n, d)`` and 0/1 ``labels (members, n, 1)``."""
+    """Train one ReLU probe per member on ``features (members, n, d)`` and 0/1 ``labels (members, n, 1)``.
+
+    Raises ValueError where a batch does not fit the rows.
+    """
     members, rows, width = features.shape
     if not 1 <= settings.batch <= rows:
         raise ValueError(f"probe batch of {settings.batch} does not fit {rows} rows")

@@ -99,7 +99,7 @@ def read(
 
 
 def check_classes(known: NDArray, unseen: NDArray) -> None:
-    """Raise ``ValueError`` where there are fewer than two ``known`` classes, or an unseen row of another one."""
+    """Raise ``ValueError`` where there are fewer than two ``known`` classes (k,), or an unseen row (n,) of another."""
     if len(known) < 2:
         raise ValueError("an attacker needs rows of at least two classes")
     if not np.isin(unseen, known).all():

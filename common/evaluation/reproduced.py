@@ -63,7 +63,7 @@ class Accepted:
 
 
 def read_reproduced(path: Path) -> list[Accepted]:
-    """Read the accepted numbers; none where the file does not exist. A slip is one line with its place."""
+    """Read the accepted numbers; none where the file does not exist. A slip is an AgreementError: its place."""
     path = Path(path)
     if not path.exists():
         return []

@@ -64,7 +64,10 @@ class Difference:
 
 
 def summarise(values: Sequence[float]) -> Summary:
-    """Return mean, sd and n of one number per seed; equal numbers have a spread of exactly zero."""
+    """Return mean, sd and n of one number per seed; equal numbers have a spread of exactly zero.
+
+    Raises ValueError for none.
+    """
     n = len(values)
     if n == 0:
         raise ValueError("no values to summarise")
@@ -100,7 +103,10 @@ def prediction(ours: Summary, printed: float) -> Difference:
 
 
 def paired(row: Sequence[float], reference: Sequence[float]) -> Difference:
-    """Return the mean of row minus reference over the same seeds, in the same order; at least two of them."""
+    """Return the mean of row minus reference over the same seeds, in the same order.
+
+    Raises ValueError for fewer than two, or unequally many.
+    """
     if len(row) != len(reference) or len(row) < 2:
         raise ValueError("a paired difference needs the same two or more seeds on both sides")
     gaps = summarise([a - b for a, b in zip(row, reference, strict=True)])

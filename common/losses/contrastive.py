@@ -30,7 +30,7 @@ def marginal_scores(scores: Tensor) -> Tensor:
 
 
 def infonce(scores: Tensor) -> Tensor:
-    """Return mean_i [T_ii - log mean_j e^T_ij].
+    """Return mean_i [T_ii - log mean_j e^T_ij] of score matrices (..., K, K).
 
     Bias: a lower bound in expectation, and never above log K whatever the scores. Low variance.
     """
@@ -41,9 +41,10 @@ def infonce(scores: Tensor) -> Tensor:
 def interpolated(scores: Tensor, log_baseline: Tensor, alpha: float) -> Tensor:
     """Return I_alpha, between NWJ (alpha -> 0 with the learned baseline) and InfoNCE (alpha = 1).
 
-    With m_i = mean over the K - 1 others of e^T_ij... and the mixture alpha m + (1 - alpha) e^baseline:
-    1 + E_P[T - log mixture] - E_Q[e^T / mixture]. ``log_baseline`` (..., K) scores each row x_i. Bias: a lower bound,
-    at most log((K - 1) / alpha) up to one nat's slack of sampling; larger alpha trades bias for variance.
+    With m_i = mean over the K - 1 others of e^T_ij and the mixture alpha m + (1 - alpha) e^baseline:
+    1 + E_P[T - log mixture] - E_Q[e^T / mixture]. ``scores`` (..., K, K), ``log_baseline`` (..., K) scores each row
+    x_i. Bias: a lower bound, at most log((K - 1) / alpha) up to one nat's slack of sampling; larger alpha trades bias
+    for variance. Raises ValueError for an alpha outside (0, 1].
     """
     if not 0 < alpha <= 1:
         raise ValueError(f"alpha must lie in (0, 1], got {alpha}")

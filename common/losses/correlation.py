@@ -11,7 +11,7 @@ from torch import Tensor
 
 
 def correlation(a: Tensor, b: Tensor, epsilon: float = 1e-8) -> Tensor:
-    """Return Pearson's correlation over the last axis, 0 where a side is constant; leading axes are kept."""
+    """Return Pearson's correlation of a and b (..., n), in [-1, 1]; 0 where a side is constant."""
     a, b = a - a.mean(-1, keepdim=True), b - b.mean(-1, keepdim=True)
     spread = a.square().mean(-1) * b.square().mean(-1)
     return (a * b).mean(-1) / (spread + epsilon**2).sqrt()

@@ -44,7 +44,7 @@ def jensen_shannon(joint: Tensor, marginal: Tensor) -> Tensor:
 
 
 def ratio_information(joint: Tensor) -> Tensor:
-    """Return E_P[T] of a critic trained to the log ratio: exact at the optimum, neither bound off it."""
+    """Return E_P[T] of scores (..., n) of a critic trained to the log ratio: exact at the optimum, no bound off it."""
     return joint.mean(-1)
 
 

@@ -100,7 +100,7 @@ class _Sums:
         self.products = torch.zeros(3, dtype=torch.float64, device=like.device)
 
     def add(self, a: Tensor, b: Tensor, start: int) -> None:
-        """Add the rows from ``start`` on, with their columns from ``start`` on."""
+        """Add the rows (k, n - start) from ``start`` on, with their columns from ``start`` on."""
         k = len(a)
         for own, table in zip(self.rows, (a, b), strict=True):
             own[start : start + k] += table.sum(1)

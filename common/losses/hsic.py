@@ -21,9 +21,10 @@ def gaussian_kernel(x: Tensor, bandwidth: float | Tensor | None = None) -> Tenso
 
 
 def unbiased_hsic(k: Tensor, l: Tensor) -> Tensor:  # noqa: E741  # K and L are the source's names
-    """Return HSIC_1 of kernel matrices (n, n), n >= 4: mean 0 under independence, so it may be negative.
+    """Return HSIC_1 of kernel matrices (n, n): mean 0 under independence, so it may be negative.
 
     (tr K'L' + 1'K'1 1'L'1 / ((n-1)(n-2)) - 2 / (n-2) 1'K'L'1) / (n (n-3)), K' and L' with zero diagonals.
+    Raises ValueError for n < 4.
     """
     n = len(k)
     if n < 4:

@@ -19,7 +19,7 @@ def random_directions(count: int, d: int, generator: torch.Generator, dtype: tor
 
 
 def standardise(x: Tensor) -> Tensor:
-    """Return columns with mean 0 and unbiased standard deviation 1; a constant column becomes 0."""
+    """Return columns (n, d) with mean 0 and unbiased standard deviation 1; a constant column becomes 0."""
     centred = x - x.mean(0)
     spread = centred.square().sum(0).div(max(len(x) - 1, 1)).sqrt()
     return torch.where(spread > 0, centred / spread.clamp_min(torch.finfo(x.dtype).tiny), torch.zeros_like(x))
@@ -124,7 +124,10 @@ class Slices:
         return left, right
 
     def correlation(self, x: Tensor, y: Tensor) -> Tensor:
-        """Return |mean of the product of the standardised scores|, differentiable in x and y, weights held fixed."""
+        """Return |mean of the product of the standardised scores| of rows x (n, d_x), y (n, d_y), in [0, 1].
+
+        Differentiable in x and y, weights held fixed.
+        """
         left, right = self.scores(x, y)
         return (standardise(left[:, None]) * standardise(right[:, None])).mean().abs()
 

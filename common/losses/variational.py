@@ -16,12 +16,12 @@ from torch import Tensor
 
 
 def log_mean_exp(scores: Tensor) -> Tensor:
-    """Return log E[e^T] over the last axis, computed with the maximum taken out."""
+    """Return log E[e^T] of scores (..., n) over the last axis, computed with the maximum taken out."""
     return torch.logsumexp(scores, -1) - math.log(scores.shape[-1])
 
 
 def donsker_varadhan(joint: Tensor, marginal: Tensor) -> Tensor:
-    """Return E_P[T] - log E_Q[e^T].
+    """Return E_P[T] - log E_Q[e^T] in nats of scores (..., n) of joint and of product pairs.
 
     Bias: a lower bound in the population; on a sample it can exceed the truth, and its variance grows like
     e^MI / n. Invariant to adding a constant to T.

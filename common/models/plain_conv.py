@@ -39,7 +39,7 @@ class PlainConvEncoder(nn.Module):
         self.layers = nn.Sequential(*layers)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return the pooled features."""
+        """Return the pooled features (n, width) of images (n, c, h, w)."""
         if self.by_spectra(x):
             return self._spectral(x)
         return self.layers(x).mean((2, 3))

@@ -39,7 +39,7 @@ class ResNetEncoder(nn.Module):
         self.pool = nn.Sequential(net.avgpool, nn.Flatten())
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return the pooled features."""
+        """Return the pooled features (n, width) of images (n, c, h, w)."""
         return self.until(x, "pool")
 
     def until(self, x: Tensor, stage: str) -> Tensor:
@@ -49,7 +49,7 @@ class ResNetEncoder(nn.Module):
         return x
 
     def after(self, x: Tensor, stage: str) -> Tensor:
-        """Return the pooled features of what left ``stage``."""
+        """Return the pooled features (n, width) of what left ``stage``."""
         for name in STAGES[STAGES.index(stage) + 1 :]:
             x = getattr(self, name)(x)
         return x

@@ -27,7 +27,10 @@ class StackedBatchNorm(nn.Module):
         self.register_buffer("running_var", torch.ones(members, 1, features))
 
     def forward(self, x: Tensor) -> Tensor:
-        """Normalise ``(members, rows, features)``: by the batch in training, by the running statistics in eval mode."""
+        """Normalise ``(members, rows, features)``: by the batch in training, by the running statistics in eval mode.
+
+        Raises ValueError for a single row in training.
+        """
         members, rows, features = x.shape
         if self.training and rows < 2:
             raise ValueError("BatchNorm in training needs more than one row per member")

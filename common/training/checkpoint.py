@@ -50,6 +50,6 @@ class Checkpoint:
             self.save(*state())
 
     def save(self, tensors: dict[str, Tensor], notes: dict[str, Any]) -> None:
-        """Save now."""
+        """Save now, whatever the interval."""
         save_tensors(self.path, tensors, notes)
         self._last = time.monotonic()

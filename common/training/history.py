@@ -48,7 +48,7 @@ class History:
         self._sums = {}
 
     def note(self, found: Mapping[str, float | Sequence[float]]) -> None:
-        """Add the metrics that an evaluation found after the epoch: a number per member."""
+        """Add the metrics that an evaluation found after the epoch: a number per member, or ValueError."""
         for name, value in found.items():
             values = [float(v) for v in value] if isinstance(value, (Sequence, Tensor)) else [float(value)]
             if len(values) != self.members:

@@ -34,7 +34,10 @@ def has_matrix_units(device: torch.device) -> bool:
 
 
 def prepare(device: str = "auto", precision: str = "auto") -> Machine:
-    """Choose device and precision, hold torch to the threads the job was given, and set up the allocator."""
+    """Choose device and precision, hold torch to the threads the job was given, and set up the allocator.
+
+    Raises OSError where a CUDA device is asked for and none is there.
+    """
     if device == "cuda" and not torch.cuda.is_available():
         raise OSError("device=cuda, but torch finds no CUDA device; use device=cpu or device=auto")
     chosen = torch.device(("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device)

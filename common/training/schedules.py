@@ -83,7 +83,10 @@ class Plateau(Schedule):
         return self.gamma**self.drops
 
     def after_epoch(self, metrics: Mapping[str, Sequence[float]], rate: float) -> None:
-        """Count an epoch; a value that is not a number counts as no improvement."""
+        """Count an epoch; a value that is not a number counts as no improvement.
+
+        Raises KeyError where the epoch did not find the metric, ValueError where it did for several members.
+        """
         if self.metric not in metrics:
             raise KeyError(f"the plateau rule waits for {self.metric!r}; the epoch found {', '.join(metrics)}")
         values = metrics[self.metric]

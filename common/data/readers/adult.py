@@ -32,7 +32,10 @@ SENSITIVE = ("sex", "age", "race")
 
 
 def read(found: Located) -> tuple[pd.DataFrame, Splits]:
-    """Return the people of both files, one below the other, and the official split."""
+    """Return the people of both files, one below the other, and the official split.
+
+    Raises DataError for an income that is neither of the two.
+    """
     parts = {
         split: pd.read_csv(
             found.files[f"adult.{suffix}"],

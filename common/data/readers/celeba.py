@@ -39,13 +39,13 @@ def decode(found: Located, sink: Sink, framing: Framing) -> None:
 
 
 def split_faces(partition: NDArray[np.int64], identities: NDArray[np.int64]) -> Splits:
-    """Return the official partition where it has all three parts, else a split by identity from seed 0."""
+    """Return the official partition (n,) where it has all three parts, else a split by identity (n,) from seed 0."""
     parts = {split: np.flatnonzero(partition == code) for split, code in _PARTITION.items()}
     return parts if all(map(len, parts.values())) else split_by_group(identities, SUBSET_SHARES, seed=0)
 
 
 def read_attributes(path: Path) -> tuple[list[str], NDArray[np.int64]]:
-    """Return the image names and their attributes (n, 40) as 0/1."""
+    """Return the image names and their attributes (n, 40) as 0/1; raises DataError for another list."""
     words = path.read_text().split()
     width = len(ATTRIBUTES) + 1
     if tuple(words[1:width]) != ATTRIBUTES or len(words) != width + int(words[0]) * width:

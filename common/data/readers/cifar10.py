@@ -58,7 +58,10 @@ def batch_bytes(batch: str, found: Located, members: dict[str, bytes]) -> bytes:
 
 
 def unpack_batch(batch: str, content: bytes) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
-    """Return images (n, 3, 32, 32) and labels (n,) of one official batch, after a look at its MD5."""
+    """Return images (n, 3, 32, 32) and labels (n,) of one official batch, after a look at its MD5.
+
+    Raises WrongFileError where that is another one.
+    """
     found = hashlib.md5(content, usedforsecurity=False).hexdigest()
     if found != OFFICIAL_MD5[batch]:
         raise WrongFileError(

@@ -39,7 +39,7 @@ TEST_FOLDS = (9, 10)
 
 
 def read(found: Located) -> tuple[pd.DataFrame, Splits]:
-    """Return the communities and the split by fold."""
+    """Return the communities and the split by fold; raises DataError where columns are missing."""
     path = found.files["communities.data"]
     frame = pd.read_csv(path, header=None, na_values="?")
     if frame.shape[1] != len(COLUMNS):

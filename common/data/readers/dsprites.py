@@ -25,7 +25,10 @@ _CHUNK = 8192  # images unpacked at once: the whole is 3 GB
 
 
 def decode(found: Located, sink: Sink, framing: Framing) -> None:
-    """Store the images packed (n, 512); their factors follow from the row, which is checked."""
+    """Store the images packed (n, 512); their factors follow from the row, which is checked.
+
+    Raises DataError where they do not, and for any framing: the packed images are of one size.
+    """
     if framing != Framing():
         raise DataError("dsprites: kept eight pixels to a byte at 64x64; resize batches on the device")
     (path,) = found.files.values()

@@ -17,7 +17,10 @@ CLASSES = {
 
 
 def decode(found: Located, sink: Sink, framing: Framing) -> None:
-    """Store images (n, 3, h, w), age, gender and race as class numbers, and the official train / val split."""
+    """Store images (n, 3, h, w), age, gender and race as class numbers, and the official train / val split.
+
+    Raises DataError where a label file lacks a column or names an unknown class.
+    """
     frames = {split: pd.read_csv(found.files[f"fairface_label_{split}.csv"]) for split in ("train", "val")}
     frame = pd.concat(frames.values(), ignore_index=True)
     missing = [column for column in ("file", *CLASSES) if column not in frame]

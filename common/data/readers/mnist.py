@@ -13,7 +13,10 @@ CLASSES = {"digit": tuple("0123456789")}
 
 
 def decode(found: Located, sink: Sink, framing: Framing) -> None:
-    """Store images (n, 1, 28, 28), the digit of each, and the official split."""
+    """Store images (n, 1, 28, 28), the digit of each, and the official split.
+
+    Raises DataError where images and labels do not belong together.
+    """
     images, labels, sizes = [], [], {}
     for split, prefix in (("train", "train"), ("test", "t10k")):
         pixels = read_idx(found.files[f"{prefix}-images-idx3-ubyte.gz"])

@@ -19,7 +19,10 @@ _ARCHIVE = "mnist_m.tar.gz"
 
 
 def decode(found: Located, sink: Sink, framing: Framing) -> None:
-    """Store images (n, 3, 32, 32), the digit of each, and the released split."""
+    """Store images (n, 3, 32, 32), the digit of each, and the released split.
+
+    Raises DataError where images and label lists do not belong together.
+    """
     if found.layout == "archive":
         lists = [f"mnist_m/mnist_m_{split}_labels.txt" for split in _SPLITS]
         texts = read_tar_members(found.files[_ARCHIVE], lists)

@@ -22,7 +22,10 @@ SUBSET_SHARES = {"train": 0.8, "test": 0.2}
 
 
 def decode(found: Located, sink: Sink, framing: Framing) -> None:
-    """Store images (n, 3, 96, 96) or (n, 3, 32, 32), the class of each from 0, and a split."""
+    """Store images (n, 3, 96, 96) or (n, 3, 32, 32), the class of each from 0, and a split.
+
+    Raises DataError where images and labels do not belong together.
+    """
     if found.layout == "strips":
         images = read_strips(found.files["train_32x32.webp.zip"])
         labels = _labels(found.files["train_y.bin"].read_bytes())

@@ -16,7 +16,7 @@ SHARES = {"train": 0.8, "test": 0.2}
 
 
 def read(found: Located) -> tuple[pd.DataFrame, Splits]:
-    """Return the rows of the one file of the set, and a split."""
+    """Return the rows of the one file of the set, and a split; raises DataError where a column is missing."""
     (path,) = found.files.values()
     frame = pd.read_csv(path, encoding="utf-8")
     missing = [column for column in ("State", "County", "Income", TARGET, *SENSITIVE) if column not in frame]
