@@ -105,13 +105,12 @@ class Dag:
     @property
     def records(self) -> list[str]:
         """Records that artefacts and published values rest on."""
-        return sorted({path for drawing in self.drawings() for path in drawing.records} | set(self._valued()))
+        return sorted({path for cell in self._shown() for path in self.plan.records(self.name, cell)})
 
     @property
     def wanted(self) -> set[str]:
         """Cells that ``all`` runs: those the artefacts and published values rest on, and what these need."""
-        todo = [cell for artefact in self.config.artefacts.values() for cell in artefact.cells]
-        todo += [f"{s.experiment}/{s.variant}" for a in self.config.artefacts.values() for s in a.values.values()]
+        todo = list(self._shown())
         found: set[str] = set()
         while todo:
             cell = todo.pop()
@@ -180,9 +179,11 @@ class Dag:
         except OSError as error:
             sys.exit(f"expunge: {error}")
 
-    def _valued(self) -> list[str]:
-        cells = {f"{s.experiment}/{s.variant}" for a in self.config.artefacts.values() for s in a.values.values()}
-        return [path for cell in cells for path in self.plan.records(self.name, cell)]
+    def _shown(self) -> set[str]:
+        """Return the cells that an artefact draws from, or that a published value stands in."""
+        artefacts = self.config.artefacts.values()
+        drawn = {cell for artefact in artefacts for cell in artefact.cells}
+        return drawn | {f"{s.experiment}/{s.variant}" for artefact in artefacts for s in artefact.values.values()}
 
     def _weights(self, cell: str) -> list[str]:
         block = self.config.experiments[cell.split("/", maxsplit=1)[0]]

@@ -78,7 +78,7 @@ def group():
 
 
 def job(path, results, root, appetite, enter=None, **environment):
-    words = [sys.executable, "-c", PROGRAM, str(path), str(results), str(appetite), str(Path(__file__).parent)]
+    words = [sys.executable, "-c", PROGRAM, str(path), str(results), str(appetite), str(root / "tests/workflow")]
     return subprocess.run(
         words,
         cwd=root,

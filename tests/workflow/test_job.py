@@ -1,11 +1,10 @@
 import json
 
 import pytest
+from cells import ORIGIN, configuration
 
-from common.results import Origin, provenance, read
+from common.results import provenance, read
 from common.workflow.job import JobConfig, Outcome, main
-
-ORIGIN = Origin(name="d", kind="generated", sha256="0" * 64)
 
 
 @pytest.fixture
@@ -13,23 +12,7 @@ def cell(tmp_path):
     """Write a resolved configuration and return a function that runs it, with what it ran."""
 
     def write(**changes):
-        config = {
-            "cell": {"paper": "p", "experiment": "e", "variant": "v", "scale": "quick"},
-            "module": "m",
-            "code": "c1",
-            "seeds": 3,
-            "dataset": "d",
-            "needs": [],
-            "params": {"lr": 0.1},
-            "device": "cpu",
-            "precision": "fp32",
-            "data": "auto",
-            "data_mirrors": [],
-        } | changes
-        path = tmp_path / "e" / "v" / "config.json"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(config))
-        return path
+        return configuration(tmp_path, **{"seeds": 3} | changes)
 
     def run(path, *arguments, outcome=lambda seed: Outcome({"value": float(seed)})):
         ran = []
