@@ -1,4 +1,4 @@
-"""The command line of every paper's tables: records in, one table out as csv and markdown."""
+"""Every paper's tables: mean ± sd of a metric, and the command line, records in, one table out as csv and markdown."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import pandas as pd
 from common.results.atomic import write_atomically
 from common.results.command import make
 from common.results.schema import Record
+from common.results.select import values
 
 Maker = Callable[[Sequence[Record]], pd.DataFrame]
 
@@ -24,6 +25,15 @@ def write_table(argv: Sequence[str] | None, paper: str, tables: Mapping[str, Mak
             write_atomically(path, text)
 
     return make(argv, f"{paper}.tables", tables, ".csv, .md", description, write)
+
+
+def spread(records: Sequence[Record], metric: str, digits: int = 3, kind: str = "f") -> str:
+    """Return mean ± sd over the seeds that have the metric, formatted as ``kind``; nothing where none has."""
+    found = pd.Series(values(records, metric))
+    if found.empty:
+        return ""
+    mean = f"{found.mean():.{digits}{kind}}"
+    return f"{mean} ± {found.std():.{digits}{kind}}" if len(found) > 1 else mean
 
 
 def _markdown(frame: pd.DataFrame, options: argparse.Namespace, records: Sequence[Record]) -> str:

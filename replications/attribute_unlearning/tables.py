@@ -8,27 +8,14 @@ from collections.abc import Sequence
 import pandas as pd
 
 from common.results import Record
-from common.results.tables import write_table
+from common.results.select import of
+from common.results.tables import spread, write_table
 from replications.attribute_unlearning import theory_tables
 
 SETS = {"fairface": "FairFace", "celeba": "CelebA", "cifar10": "CIFAR-10"}
 METHODS = {"area": "Baseline 2 (area removed)", "unlearn": "Attribute unlearning", "before": "Baseline 1 (before)"}
 DEPTHS = (18, 34, 50)
 SCORES = {"efficacy": "Efficacy", "fidelity": "Fidelity", "aum": "AUM"}
-
-
-def of(records: Sequence[Record], experiment: str, variant: str) -> list[Record]:
-    """Return one cell's records."""
-    return [r for r in records if (r.experiment, r.variant) == (experiment, variant)]
-
-
-def spread(records: Sequence[Record], metric: str, digits: int = 4) -> str:
-    """Return mean ± sd over the seeds that have the metric; nothing where none has."""
-    values = pd.Series([r.metrics[metric] for r in records if metric in r.metrics], dtype=float)
-    if values.empty:
-        return ""
-    sd = f" ± {values.std():.{digits}f}" if len(values) > 1 else ""
-    return f"{values.mean():.{digits}f}{sd}"
 
 
 def deep(variant: str, depth: int) -> str:
@@ -44,7 +31,7 @@ def table1(records: Sequence[Record]) -> pd.DataFrame:
             cells = {m: of(records, f"{name}_attack", deep(m, depth)) for m in METHODS}
             if not any(cells.values()):
                 continue
-            shown = [spread(cells[m], f"{score}_r{depth}") for m in METHODS for score in SCORES]
+            shown = [spread(cells[m], f"{score}_r{depth}", 4) for m in METHODS for score in SCORES]
             fits = [spread(cells[m], f"attacker_train_r{depth}", 3) for m in METHODS]
             guess = [spread(cells["unlearn"], f"{what}_r{depth}", 3) for what in ("chance", "majority", "floor")]
             lines.append((title, f"ResNet-{depth}", *shown, *guess, "; ".join(fits)))
@@ -59,7 +46,7 @@ def table2(records: Sequence[Record]) -> pd.DataFrame:
     for depth in DEPTHS:
         raw, fast = (of(records, "cifar10_attack", deep(v, depth)) for v in ("raw", "unlearn"))
         timed = of(records, "parallel", f"r{depth}")
-        scores = [spread(cell, f"{s}_r{depth}") for s in ("efficacy", "fidelity") for cell in (raw, fast)]
+        scores = [spread(cell, f"{s}_r{depth}", 4) for s in ("efficacy", "fidelity") for cell in (raw, fast)]
         lines.append((f"ResNet-{depth}", *scores, *(spread(timed, name, 3) for name in TIMED)))
     columns = ["model", "Efficacy, raw", "Efficacy, decoupled", "Fidelity, raw", "Fidelity, decoupled"]
     return pd.DataFrame(lines, columns=[*columns, *TIMED.values()])
@@ -89,7 +76,7 @@ def table3(records: Sequence[Record]) -> pd.DataFrame:
     for (name, variant), roles in ABLATION.items():
         runs = of(records, f"{name}_attack", variant)
         if runs:
-            lines.append((*roles, *(spread(runs, f"{s}_r18") for s in (*SCORES, "chance", "majority", "balanced"))))
+            lines.append((*roles, *(spread(runs, f"{s}_r18", 4) for s in (*SCORES, "chance", "majority", "balanced"))))
     columns = ["task", "unlearnt attribute", *SCORES.values(), "chance", "majority (natural)", "balanced accuracy"]
     return pd.DataFrame(lines, columns=columns)
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import pandas as pd
 
 from common.results import Record
+from common.results.tables import spread
 
 # statement, metric, cases a chain
 LEMMAS = (
@@ -22,13 +23,6 @@ WAYS = {  # name, and the ending of its ratios
     "sequential": ("decoupled, in turns", "_sequential"),
     "decoupled": ("decoupled, side by side", ""),
 }
-
-
-def spread(records: Sequence[Record], metric: str, digits: int) -> str:
-    """Return mean ± sd over the seeds."""
-    values = pd.Series([r.metrics[metric] for r in records], dtype=float)
-    sd = f" ± {values.std():.{digits}f}" if len(values) > 1 else ""
-    return f"{values.mean():.{digits}f}{sd}"
 
 
 def lemmas(records: Sequence[Record]) -> pd.DataFrame:

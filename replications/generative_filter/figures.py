@@ -17,15 +17,11 @@ from numpy.typing import NDArray
 from common.plotting import figure, finish
 from common.plotting.cli import draw
 from common.results import Record
+from common.results.select import of
 
 NAMES = {"filter": "filter", "gaussian": "Gaussian mechanism"}
 X_LABEL = "distortion D achieved (nats, Σ = I)"
 CHANCE = {"digit": 0.1135, "large": 0.5139, "odd": 0.5074, "circle": 0.6079}  # majority rates of the MNIST test set
-
-
-def of(records: Sequence[Record], experiment: str, variant: str = "") -> list[Record]:
-    """Return the records of one experiment, or of one cell."""
-    return [r for r in records if r.experiment == experiment and variant in ("", r.variant)]
 
 
 def curve(records: Sequence[Record], metric: str) -> tuple[NDArray, NDArray, NDArray]:

@@ -8,20 +8,8 @@ from collections.abc import Sequence
 import pandas as pd
 
 from common.results import Record
-from common.results.tables import write_table
-
-
-def spread(records: Sequence[Record], metric: str, digits: int = 3) -> str:
-    """Return mean ± sd over the seeds that have the metric."""
-    values = pd.Series([r.metrics[metric] for r in records if metric in r.metrics], dtype=float)
-    if values.empty:
-        return ""
-    return f"{values.mean():.{digits}f}" + (f" ± {values.std():.{digits}f}" if len(values) > 1 else "")
-
-
-def of(records: Sequence[Record], experiment: str, variant: str = "") -> list[Record]:
-    """Return the records of one experiment, or of one cell."""
-    return [r for r in records if r.experiment == experiment and variant in ("", r.variant)]
+from common.results.select import of
+from common.results.tables import spread, write_table
 
 
 def table1(records: Sequence[Record]) -> pd.DataFrame:

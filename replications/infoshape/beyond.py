@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from common.plotting import figure, finish
 from common.results import Record
-from replications.infoshape.reading import values
+from common.results.select import values
 
 STATES = {"untrained": "untrained", "a_trained": "after A", "d_trained": "after D"}
 

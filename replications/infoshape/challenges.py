@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from common.plotting import band, figure, finish, smooth
 from common.results import Record
-from replications.infoshape.reading import of
+from common.results.select import of
 
 STUCK = 0.05  # nats: below it a run counts as not having left zero
 NAMES = {

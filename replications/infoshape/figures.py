@@ -17,8 +17,9 @@ from matplotlib.figure import Figure
 from common.plotting import band, curves, figure, finish
 from common.plotting.cli import draw
 from common.results import Record
+from common.results.select import of
 from replications.infoshape import beyond, challenges
-from replications.infoshape.reading import final, of
+from replications.infoshape.reading import final
 
 H_L = math.log(2)
 ENTROPY_PRINTED = 8.79  # eq. (3.5): the entropy of one component, printed as H(X) (README, "Why 8.79 is not H(X)")

@@ -1,4 +1,4 @@
-"""What figures and tables take from records: those of an experiment, and a metric as mean ± sd."""
+"""A metric as the panels' titles say it: mean ± sd over seeds, with n."""
 
 from __future__ import annotations
 
@@ -7,16 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from common.results import Record
-
-
-def of(records: Sequence[Record], experiment: str, variant: str = "") -> list[Record]:
-    """Return the records of one experiment, of one variant of it where named."""
-    return [r for r in records if r.experiment == experiment and variant in ("", r.variant)]
-
-
-def values(records: Sequence[Record], metric: str) -> np.ndarray:
-    """Return a metric of the records that have it."""
-    return np.array([r.metrics[metric] for r in records if metric in r.metrics], dtype=float)
+from common.results.select import values
 
 
 def final(records: Sequence[Record], metric: str) -> str:

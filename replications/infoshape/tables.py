@@ -8,9 +8,9 @@ from collections.abc import Sequence
 import pandas as pd
 
 from common.results import Record
-from common.results.tables import write_table
+from common.results.select import of
+from common.results.tables import spread, write_table
 from replications.infoshape.challenges import STUCK
-from replications.infoshape.reading import of
 
 COLUMNS = ("quantity", "encoder epoch", "estimate", "last ten points", "with penalty", "fresh data", "ce bound")
 
@@ -91,14 +91,6 @@ def alternatives(records: Sequence[Record]) -> pd.DataFrame:
     columns = [f"{q}, {when}" for q in pairs for when in ("first epoch", "last epoch")]
     columns += [f"{q}, {when}" for q in ("AUC", "ce bound") for when in ("untrained", "trained")]
     return pd.DataFrame(lines, columns=["estimator", *columns])
-
-
-def spread(records: Sequence[Record], metric: str) -> str:
-    """Return mean ± sd over the seeds that have the metric."""
-    values = pd.Series([r.metrics[metric] for r in records if metric in r.metrics], dtype=float)
-    if values.empty:
-        return ""
-    return f"{values.mean():.3f} ± {values.std():.3f}" if len(values) > 1 else f"{values.mean():.3f}"
 
 
 TABLES = {"eq3_5": entropies, "summary": summary, "failures": failures, "alternatives": alternatives}

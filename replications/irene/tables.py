@@ -8,7 +8,8 @@ from collections.abc import Sequence
 import pandas as pd
 
 from common.results import Record
-from common.results.tables import write_table
+from common.results.select import of
+from common.results.tables import spread, write_table
 
 TARGETS = {"blond": "Blond hair", "makeup": "Heavy makeup", "glasses": "Eyeglasses"}
 METHODS = {
@@ -24,20 +25,6 @@ METHODS = {
 }
 
 
-def of(records: Sequence[Record], experiment: str, variant: str) -> list[Record]:
-    """Return one cell's records."""
-    return [r for r in records if (r.experiment, r.variant) == (experiment, variant)]
-
-
-def spread(records: Sequence[Record], metric: str, digits: int = 2) -> str:
-    """Return mean ± sd over the seeds that have the metric."""
-    values = pd.Series([r.metrics[metric] for r in records if metric in r.metrics], dtype=float)
-    if values.empty:
-        return ""
-    sd = f" ± {values.std():.{digits}f}" if len(values) > 1 else ""
-    return f"{values.mean():.{digits}f}{sd}"
-
-
 def table1(records: Sequence[Record]) -> pd.DataFrame:
     """Return Table 1, with balanced accuracies and what the gender's prior and the target alone give away."""
     lines = []
@@ -46,7 +33,7 @@ def table1(records: Sequence[Record]) -> pd.DataFrame:
             if not (runs := of(records, "celeba", variant)):
                 continue
             metrics = ("g", "h", "h_balanced", "prior", "floor", "epochs")
-            lines.append((name, method, *(spread(runs, f"{m}_{target}") for m in metrics), str(len(runs))))
+            lines.append((name, method, *(spread(runs, f"{m}_{target}", 2) for m in metrics), str(len(runs))))
     columns = ["target", "method", "G (%)", "H, gender (%)", "H balanced (%)", "gender prior (%)"]
     return pd.DataFrame(lines, columns=[*columns, "gender from the target alone (%)", "epochs", "seeds"])
 

@@ -15,6 +15,7 @@ from matplotlib.figure import Figure
 from common.plotting import band, figure, finish
 from common.plotting.cli import draw
 from common.results import Record
+from common.results.select import of
 
 COLOURS = {"slice": "C0", "pearson": "C1", "dcorr": "C2", "renyi": "C3", "tc": "C4", "club": "C1"}
 NAMES = {
@@ -32,11 +33,6 @@ PRINTED_SLICES = {  # the poster's points, read by eye; a test holds them to pub
     "dsprites": {10: 0.51, 50: 0.26, 100: 0.13, 200: 0.08, 400: 0.07},
 }
 LINKS = {"linear": "linear", "cube": "cube", "sine": "sine", "square": "square (even)"}
-
-
-def of(records: Sequence[Record], experiment: str, variant: str | None = None) -> list[Record]:
-    """Return the records of an experiment, or of one of its cells."""
-    return [r for r in records if r.experiment == experiment and variant in (None, r.variant)]
 
 
 def rows(found: Sequence[Record], name: str) -> np.ndarray:

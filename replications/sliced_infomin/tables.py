@@ -11,7 +11,8 @@ from collections.abc import Callable, Sequence
 import pandas as pd
 
 from common.results import Record
-from common.results.tables import write_table
+from common.results.select import of
+from common.results.tables import spread, write_table
 
 METHODS = {
     "none": "N/A",
@@ -30,20 +31,6 @@ SECONDS = {
 READERS = {"net": "network", "fast_net": "network, fast", "linear": "linear", "boosted": "boosted trees"}
 
 
-def of(records: Sequence[Record], experiment: str, variant: str) -> list[Record]:
-    """Return the records of one cell."""
-    return [r for r in records if r.experiment == experiment and r.variant == variant]
-
-
-def spread(records: Sequence[Record], metric: str, digits: int = 2, width: str = "f") -> str:
-    """Return mean ± sd over the seeds that have the metric."""
-    values = pd.Series([r.metrics[metric] for r in records if metric in r.metrics], dtype=float)
-    if values.empty:
-        return ""
-    mean = f"{values.mean():.{digits}{width}}"
-    return f"{mean} ± {values.std():.{digits}{width}}" if len(values) > 1 else mean
-
-
 def table4(records: Sequence[Record]) -> pd.DataFrame:
     """Return deck table 4: quality and time of both adversaries by L2, the slice below each."""
     timing = of(records, "timing", "ours")
@@ -52,7 +39,7 @@ def table4(records: Sequence[Record]) -> pd.DataFrame:
         cells = [(str(k), of(records, "census_judge", f"{name}_{k}"), f"{name}_{k}") for k in steps]
         for label, found, key in [*cells, ("Slice", of(records, "census_judge", "slice"), "slice_eigh")]:
             times = [spread(timing, f"{kind}_{key}", 2, "g") for kind in ("seconds", "eigh_ratio", "ratio")]
-            quality = [spread(found, m) for m in ("rho_zy", "rho_zt", "hgr_zt")]
+            quality = [spread(found, m, 2) for m in ("rho_zy", "rho_zt", "hgr_zt")]
             rows.append((METHODS[name], label, *quality, *times))
     columns = ["method", "L2", "ρ*(Z,Y)", "ρ*(Z,T)", "ρ*(Z,T) two-sided"]
     return pd.DataFrame(rows, columns=[*columns, "s per max step", "over published solve", "over our solve"])
@@ -76,7 +63,7 @@ def methods(experiment: str, cells: dict[str, str]) -> Callable[[Sequence[Record
         timing = of(records, "timing", "ours")
         rows = []
         for label, metric in (("ρ*(Z,Y)", "rho_zy"), ("ρ*(Z,T)", "rho_zt"), ("ρ*(Z,T) two-sided", "hgr_zt")):
-            rows.append((label, *(spread(of(records, experiment, cells.get(m, m)), metric) for m in METHODS)))
+            rows.append((label, *(spread(of(records, experiment, cells.get(m, m)), metric, 2) for m in METHODS)))
         if timing:
             seconds = [spread(timing, f"seconds_{SECONDS[experiment].get(m, m)}", 2, "g") for m in METHODS]
             rows.append(("s per max step", *seconds))
@@ -90,7 +77,7 @@ def notebooks(records: Sequence[Record]) -> pd.DataFrame:
     rows = []
     for experiment, variant in sorted({(r.experiment, r.variant) for r in records}):
         found = of(records, experiment, variant)
-        values = [spread(found, m) for m in ("rho_zy", "rho_zt", "rho_zy_last500", "rho_zt_last500")]
+        values = [spread(found, m, 2) for m in ("rho_zy", "rho_zt", "rho_zy_last500", "rho_zt_last500")]
         rows.append((experiment.removesuffix("_judge"), variant, *values))
     columns = ["data", "method", "ρ*(Z,Y)", "ρ*(Z,T)", "ρ*(Z,Y), last 500 rows", "ρ*(Z,T), last 500 rows"]
     return pd.DataFrame(rows, columns=columns)
@@ -102,9 +89,9 @@ def readings(records: Sequence[Record]) -> pd.DataFrame:
     for experiment, variant in sorted({(r.experiment, r.variant) for r in records}):
         found = [r for r in of(records, experiment, variant) if "rho_zt" in r.metrics]
         gap = pd.Series([r.metrics["hgr_zt"] - r.metrics["rho_zt"] for r in found], dtype=float)
-        both = spread(found, "rho_zt"), spread(found, "hgr_zt"), f"{gap.mean():+.3f}"
-        each = [spread(found, f"rho_zt_by_{reader}") for reader in READERS]
-        own = spread(found, "rho_zy_by_trained_along"), spread(found, "rho_zy")
+        both = spread(found, "rho_zt", 2), spread(found, "hgr_zt", 2), f"{gap.mean():+.3f}"
+        each = [spread(found, f"rho_zt_by_{reader}", 2) for reader in READERS]
+        own = spread(found, "rho_zy_by_trained_along", 2), spread(found, "rho_zy", 2)
         rows.append((experiment.removesuffix("_judge"), variant, *both, *each, *own))
     columns = ["data", "method", "T: strongest, one-sided", "T: strongest, two-sided", "difference"]
     columns += [f"T: {name}" for name in READERS.values()]
@@ -127,7 +114,7 @@ def disentangle(records: Sequence[Record]) -> pd.DataFrame:
     rows = []
     for experiment, variant in [("dsprites", m) for m in METHODS] + [("faces", "none"), ("faces", "slice")]:
         found = of(records, experiment, variant)
-        numbers = [spread(found, "mse", 2, "e"), spread(found, "rho_zt"), spread(found, "rho_zt_worst")]
+        numbers = [spread(found, "mse", 2, "e"), spread(found, "rho_zt", 2), spread(found, "rho_zt_worst", 2)]
         accuracy = spread(found, "label_accuracy", 1)
         rows.append((experiment, METHODS[variant], *numbers, accuracy, spread(found, "steps", 0)))
     columns = ["data", "method", "MSE", "ρ*(Z,T)", "worst class", "label encoder (%)", "steps"]

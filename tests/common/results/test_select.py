@@ -1,0 +1,43 @@
+"""What figures and tables take from records, on records made by hand."""
+
+from common.results import Origin, Record
+from common.results.select import of, values
+from common.results.tables import spread
+from tests.handmade import PROVENANCE
+
+
+def record(experiment, variant, seed, **metrics):
+    return Record(
+        paper="p",
+        experiment=experiment,
+        variant=variant,
+        scale="quick",
+        dataset=Origin(name="d", kind="generated", sha256="0" * 64),
+        seed=seed,
+        metrics=metrics,
+        series={},
+        params={},
+        provenance=PROVENANCE,
+        status="ok",
+    )
+
+
+RECORDS = [record("a", "x", 0, m=1.0), record("a", "x", 1, m=3.0), record("a", "y", 0, n=2.0), record("b", "x", 0)]
+
+
+def test_of_takes_an_experiment_or_one_cell():
+    assert of(RECORDS, "a") == RECORDS[:3]
+    assert of(RECORDS, "a", "x") == RECORDS[:2]
+    assert of(RECORDS, "b", "y") == []
+
+
+def test_values_are_those_of_the_records_that_have_the_metric():
+    assert values(RECORDS, "m").tolist() == [1.0, 3.0]
+    assert values(RECORDS, "nowhere").shape == (0,)
+
+
+def test_spread_is_mean_and_sd_over_seeds():
+    assert spread(RECORDS, "m", 2) == "2.00 ± 1.41"  # n - 1 in the denominator
+    assert spread(RECORDS, "n", 1) == "2.0", "one seed has no spread"
+    assert spread(RECORDS, "nowhere") == ""
+    assert spread(RECORDS, "m", 2, "e") == "2.00e+00 ± 1.41e+00"
