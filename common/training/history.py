@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 
 import torch
@@ -67,3 +68,9 @@ class History:
         """Take up :meth:`tensors` and the finished epochs."""
         self._sums = {name: value.to(self.device) for name, value in sums.items()}
         self.epochs = {name: [list(row) for row in values] for name, values in epochs.items()}
+
+
+def series_of(values: Sequence[Sequence[float]], member: int = 0, digits: int = 6) -> list[float | None]:
+    """Return one member's curve for a record: rounded, and ``None`` where it is not a finite number."""
+    curve = [row[member] for row in values]
+    return [float(f"{v:.{digits}g}") if math.isfinite(v) else None for v in curve]

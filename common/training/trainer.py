@@ -15,7 +15,6 @@ A stack of ``members`` models gives losses ``(members,)``; they are summed for t
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import partial
@@ -248,9 +247,3 @@ def _check_stack(parts: Mapping[str, Iterable[Tensor]], members: int) -> None:
         for parameter in parameters:
             if parameter.ndim == 0 or len(parameter) != members:
                 raise ValueError(f"part {name!r}: {tuple(parameter.shape)} has no leading axis of {members} members")
-
-
-def series_of(values: Sequence[Sequence[float]], member: int = 0, digits: int = 6) -> list[float | None]:
-    """Return one member's curve for a record: rounded, and ``None`` where it is not a finite number."""
-    curve = [row[member] for row in values]
-    return [float(f"{v:.{digits}g}") if math.isfinite(v) else None for v in curve]

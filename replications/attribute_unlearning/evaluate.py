@@ -16,8 +16,8 @@ from torch.nn.functional import adaptive_avg_pool2d
 from common.evaluation.attackers import MLPSettings, attack
 from common.results import Origin
 from common.training.batches import Batch
+from common.training.history import series_of
 from common.training.seeding import generator
-from common.training.trainer import series_of
 from common.workflow.job import Job, Outcome
 from common.workflow.job import main as run_job
 from replications.attribute_unlearning import area, attacker, method

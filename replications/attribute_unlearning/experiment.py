@@ -15,7 +15,8 @@ from torch import Tensor, nn
 from common.results import Origin
 from common.training.batches import Batch
 from common.training.checkpoint import save_tensors
-from common.training.trainer import Trainer, series_of
+from common.training.history import series_of
+from common.training.trainer import Trainer
 from common.workflow.job import Job, Outcome
 from common.workflow.job import main as run_job
 from replications.attribute_unlearning import area, networks

@@ -17,11 +17,12 @@ from common.models.initial import build
 from common.results import Origin
 from common.training.arrange import arrange
 from common.training.batches import Batch, Batches
+from common.training.history import series_of
 from common.training.parts import Part
 from common.training.routing import Route
 from common.training.schedules import Cosine
 from common.training.seeding import derive, generator
-from common.training.trainer import Trainer, series_of
+from common.training.trainer import Trainer
 from common.workflow.job import Job, Outcome
 from common.workflow.job import main as run_job
 from replications.attribute_unlearning import method, networks

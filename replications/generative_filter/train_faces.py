@@ -18,13 +18,14 @@ from common.results import Origin
 from common.training.arrange import arrange
 from common.training.batches import Batch, Batches
 from common.training.checkpoint import Checkpoint, save_tensors
+from common.training.history import series_of
 from common.training.in_turn import InTurn
 from common.training.machine import prepare
 from common.training.parts import Part
 from common.training.progress import Progress
 from common.training.routing import Route
 from common.training.seeding import derive, generator
-from common.training.trainer import Trainer, series_of
+from common.training.trainer import Trainer
 from common.workflow.job import Job, Outcome
 from common.workflow.job import main as run_job
 from replications.generative_filter.faces import load_faces, pictures, split_rows

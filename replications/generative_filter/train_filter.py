@@ -14,8 +14,8 @@ from torch import Tensor
 
 from common.results import Origin
 from common.training.checkpoint import Checkpoint, save_tensors
+from common.training.history import series_of
 from common.training.machine import prepare
-from common.training.trainer import series_of
 from common.workflow.job import Job, Outcome
 from common.workflow.job import main as run_job
 from replications.generative_filter import method

@@ -15,10 +15,11 @@ from common.results import Origin
 from common.training.arrange import prepare_for_convolutions
 from common.training.batches import Batch
 from common.training.checkpoint import Checkpoint, save_tensors
+from common.training.history import series_of
 from common.training.in_turn import InTurn
 from common.training.progress import Progress
 from common.training.schedules import Plateau
-from common.training.trainer import AfterEpoch, Trainer, series_of
+from common.training.trainer import AfterEpoch, Trainer
 from common.workflow.job import Job, Outcome
 from common.workflow.job import main as run_job
 from replications.irene import faces

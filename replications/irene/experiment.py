@@ -14,11 +14,11 @@ from torch import Tensor
 
 from common.results import Origin
 from common.training.checkpoint import Checkpoint, save_tensors
+from common.training.history import series_of
 from common.training.in_turn import InTurn
 from common.training.machine import prepare
 from common.training.progress import Progress
 from common.training.schedules import MultiStep
-from common.training.trainer import series_of
 from common.workflow.job import Job, Outcome
 from common.workflow.job import main as run_job
 from replications.irene.digits import CLASSES, Digits, colour, read_digits

@@ -17,12 +17,13 @@ from common.losses.correlation import correlation
 from common.results import Origin
 from common.training.batches import Batch, Batches
 from common.training.checkpoint import Checkpoint, save_tensors
+from common.training.history import series_of
 from common.training.machine import prepare
 from common.training.parts import Part
 from common.training.progress import Progress
 from common.training.routing import Route
 from common.training.seeding import generator
-from common.training.trainer import Trainer, series_of
+from common.training.trainer import Trainer
 from common.workflow.job import Job, Outcome
 from common.workflow.job import main as run_job
 from replications.sliced_infomin.fair_nets import CODE, FairNet, MemberAdam

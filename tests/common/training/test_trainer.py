@@ -8,6 +8,7 @@ from torch.nn.functional import cross_entropy, mse_loss
 from common.models.stacked import StackedMLP
 from common.training.batches import Batches
 from common.training.checkpoint import Checkpoint
+from common.training.history import series_of
 from common.training.in_turn import InTurn
 from common.training.machine import Machine
 from common.training.parts import Part
@@ -15,7 +16,7 @@ from common.training.routing import Route, reverse_gradient
 from common.training.schedules import Cosine, MultiStep
 from common.training.seeding import generator
 from common.training.state import state_of
-from common.training.trainer import Trainer, series_of
+from common.training.trainer import Trainer
 
 CPU = Machine(torch.device("cpu"), None)
 SGD = partial(torch.optim.SGD, lr=0.1, momentum=0.9)
