@@ -14,118 +14,24 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from common.estimators.critic_fit import CriticFit, last_value
 from common.losses.variational import donsker_varadhan
 from common.results import Origin
-from common.training.checkpoint import Checkpoint, save_tensors
-from common.training.machine import Machine, prepare
-from common.training.progress import Progress
-from common.training.resume import ResumableFits
+from common.training.checkpoint import save_tensors
 from common.training.seeding import generator
 from common.workflow.job import Job, Outcome
 from common.workflow.job import main as run_job
 from replications.infoshape import method
-from replications.infoshape.sample import Sample, draw, origin
+from replications.infoshape.estimation import Estimation, batches_of
+from replications.infoshape.sample import origin
 
 ROOT = Path(__file__).resolve().parents[2]
-
-
-class Estimation:
-    """What the experiments share: data of each seed, fresh statistics networks, and the numbers found so far."""
-
-    def __init__(self, job: Job, seeds: list[int], total: float) -> None:
-        self.job, self.seeds, self.p = job, seeds, job.config.params
-        self.machine: Machine = prepare(job.config.device, job.config.precision)
-        device = self.machine.device
-        share = self.p["train_share"]
-        self.sample: Sample = draw(seeds, self.p["n_per_class"], "data").head(share).to(device)
-        self.fresh: Sample = draw(seeds, self.p["heldout"] // 2, "heldout").to(device)
-        self.metrics: list[dict[str, float]] = [{} for _ in seeds]
-        self.series: list[dict[str, list[float | None]]] = [{} for _ in seeds]
-        self.stopped: dict[int, str] = {}
-        cell = job.config.cell
-        label = f"{cell.paper} {cell.experiment}/{cell.variant}, seeds {seeds}"
-        checkpoint = Checkpoint(job.checkpoint_path(seeds), job.config.checkpoint_seconds)
-        self.fits = ResumableFits(checkpoint, self.own, Progress(label, total))
-
-    def own(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
-        """Return what has been found so far, for a checkpoint."""
-        return {}, {"metrics": self.metrics, "series": self.series, "stopped": self.stopped}
-
-    def take_up(self, notes: dict[str, Any]) -> None:
-        """Go on from what an interrupted run had found."""
-        self.metrics, self.series = notes["metrics"], notes["series"]
-        self.stopped = {int(k): v for k, v in notes["stopped"].items()}
-
-    def draws(self, role: str) -> list[torch.Generator]:
-        """Return one generator per seed for ``role`` within this cell."""
-        cell = self.job.config.cell
-        device = self.machine.device
-        return [generator(cell.paper, cell.experiment, cell.variant, s, role, device=device) for s in self.seeds]
-
-    def fit(self, name: str, x: Tensor, y: Tensor, passes: int) -> CriticFit:
-        """Train a fresh statistics network for I(x; y) with ReMINE."""
-        cpu = [generator(*self._role(s, f"{name}/init")) for s in self.seeds]
-        critic = method.statistics_network(x.shape[-1], y.shape[-1], cpu).to(self.machine.device)
-        fit = CriticFit(
-            x,
-            y,
-            critic,
-            method.ReMINE(ema=self.p["ema"]),
-            batch=self.p["batch"],
-            lr=self.p["critic_lr"],
-            generators=self.draws(f"{name}/batches"),
-            derange=self.p["derange"],
-            update_every=self.p["update_every"],
-            autocast=self.machine.autocast,
-        )
-        return self.fits.train(name, fit, passes)
-
-    def _role(self, seed: int, role: str) -> tuple[str | int, ...]:
-        cell = self.job.config.cell
-        return cell.paper, cell.experiment, cell.variant, seed, role
-
-    def note(self, name: str, fit: CriticFit, value: Tensor, fresh: tuple[Tensor, Tensor]) -> None:
-        """Keep one estimate: its value, the chart's last points, the penalised value, the value on fresh data."""
-        points = self.p["chart_points"]
-        with torch.no_grad():
-            batches = fresh[0].shape[1] // self.p["batch"]
-            heldout = torch.stack(
-                list(fit.bounds(*fresh, batches=batches, generators=self.draws(f"{name}/heldout")))
-            ).mean(0)
-        found = {
-            name: value,
-            f"{name}_chart": last_value(fit.values, points),
-            f"{name}_objective": last_value(fit.objectives, points),
-            f"{name}_heldout": heldout,
-        }
-        for k, seed in enumerate(self.seeds):
-            numbers = {key: float(values[k]) for key, values in found.items()}
-            self.metrics[k] |= {key: v for key, v in numbers.items() if math.isfinite(v)}
-            step = int(fit.diverged_at[k])
-            if step >= 0 or not all(map(math.isfinite, numbers.values())):
-                where = f"step {step}" if step >= 0 else "the final estimate"
-                self.stopped.setdefault(seed, f"{name}: the bound is not finite from {where} on")
-
-    def keep_curve(self, name: str, fit: CriticFit) -> None:
-        """Keep one chart: the bound after each pass over the data."""
-        for k, curve in enumerate(fit.values):
-            self.series[k][f"{name}_curve"] = [float(f"{v:.5g}") for v in curve.tolist()]
-
-    def outcomes(self) -> dict[int, Outcome]:
-        """Return one outcome per seed; a seed that diverged keeps the finite numbers it had."""
-        found = {}
-        for k, seed in enumerate(self.seeds):
-            status = "diverged" if seed in self.stopped else "ok"
-            found[seed] = Outcome(self.metrics[k], self.series[k], status, self.stopped.get(seed, ""))
-        return found
 
 
 def estimate_raw(job: Job, seeds: list[int]) -> tuple[dict[int, Outcome], Origin, str]:
     """Estimate I(X;X) and I(X;L) with ReMINE: Figures 3-5a and 3-5b."""
     p = job.config.params
     passes = {"mi_xx": p["privacy_passes"], "mi_xl": p["utility_passes"]}
-    run = Estimation(job, seeds, sum(passes.values()) * _batches(p) * len(seeds))
+    run = Estimation(job, seeds, sum(passes.values()) * batches_of(p) * len(seeds))
     if saved := run.fits.resume():
         run.take_up(saved[1])
     for name, count in passes.items():
@@ -247,12 +153,8 @@ def shape_encoder(job: Job, seeds: list[int]) -> tuple[dict[int, Outcome], Origi
     return run.outcomes(), origin(job), run.machine.dtype
 
 
-def _batches(p: dict[str, Any]) -> int:
-    return int(2 * p["n_per_class"] * p["train_share"]) // p["batch"]
-
-
 def _shaping_steps(p: dict[str, Any]) -> int:
-    return p["encoder_epochs"] * (p["privacy_passes"] + p["utility_passes"]) * _batches(p)
+    return p["encoder_epochs"] * (p["privacy_passes"] + p["utility_passes"]) * batches_of(p)
 
 
 def run(job: Job, seeds: list[int]) -> tuple[dict[int, Outcome], Origin, str]:
