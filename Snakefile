@@ -58,7 +58,7 @@ rule report:
     input:
         [paper.artefacts + paper.comparison for paper in PAPERS],
         [paper.committed for paper in PAPERS],
-        pages.templates(ROOT, "report"),
+        pages.templates(ROOT),
     output:
         REPORT,
     log:
@@ -77,7 +77,7 @@ rule report:
 rule docs:
     input:
         pages.documented(ROOT),
-        pages.templates(ROOT, "docs"),
+        pages.templates(ROOT),
     output:
         DOCS,
     log:

@@ -8,18 +8,19 @@ from pathlib import Path
 from common.workflow.dag import Dag
 from common.workflow.resolve import Plan
 
-_PAGES = "common/workflow"
-_GUIDES = ("*.md", "*/*/README.md", "data/README.md", "common/**/*.py", "replications/*/method.py")
+_TEMPLATES = tuple(f"common/workflow/{page}/*.{end}" for page in ("report", "docs") for end in ("j2", "css", "js"))
+_GUIDES = ("*.md", "*/*/README.md", "data/README.md", "figures/gallery/*.png")
+_SOURCES = ("common/**/*.py", "replications/*/method.py")
 
 
-def templates(root: Path, page: str) -> list[str]:
-    """Return the templates, styles and scripts of ``page``, which is ``report`` or ``docs``."""
-    return _below(root, *(f"{_PAGES}/{page}/*.{ending}" for ending in ("j2", "css", "js")))
+def templates(root: Path) -> list[str]:
+    """Return templates, styles and scripts of both: the docs wear the report's style."""
+    return _below(root, *_TEMPLATES)
 
 
 def documented(root: Path) -> list[str]:
-    """Return the files that the docs tell of: guides, and the sources of the reference."""
-    return _below(root, *_GUIDES)
+    """Return the files that the docs tell of: guides with their pictures, and the sources of the reference."""
+    return _below(root, *_GUIDES, *_SOURCES)
 
 
 def drawn_beside(plan: Plan) -> dict[str, str]:
