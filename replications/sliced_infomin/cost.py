@@ -25,8 +25,8 @@ def work(experiment: str, p: dict[str, Any]) -> Work:
     if experiment in ("census", "adult", "adult_clean"):
         return _fairness(experiment, p)
     if experiment.endswith("_judge"):
-        steps = 3 * len(p["rates"]) * p["steps"]
-        return Work(steps, steps * p["batch"] * 6 * _NETWORK + 2 * p["rounds"] * _ROUND)
+        steps = 6 * p["steps"]
+        return Work(steps, steps * p["batch"] * 6 * _NETWORK + 4 * p["rounds"] * _ROUND)
     if experiment == "timing":
         l2 = [part.split(":") for part in p["methods"]]
         climbs = sum(5 * _ADVERSARY[name] * int(steps) for name, steps in l2 if name in _ADVERSARY)

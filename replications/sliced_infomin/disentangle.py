@@ -30,7 +30,7 @@ from common.training.trainer import Trainer
 from common.workflow.job import Job, Outcome
 from common.workflow.job import main as run_job
 from replications.sliced_infomin.conv_nets import auto_encoder, decoder
-from replications.sliced_infomin.judge import Codes, Settings, judge
+from replications.sliced_infomin.judge import Codes, Judged, Settings, judge
 from replications.sliced_infomin.pictures import Attributed, load_faces, load_sprites
 from replications.sliced_infomin.rivals import make_infomin, penalty_of
 
@@ -144,14 +144,15 @@ class Disentangling:
         metrics = {
             "mse": squared / len(self.test_x),
             "label_accuracy": 100 * hits / len(self.test_x),
-            "rho_zt": float(rho.mean()),
-            "rho_zt_worst": float(rho.max()),
+            "rho_zt": float(rho.value.mean()),
+            "rho_zt_worst": float(rho.value.max()),
+            "rho_zt_code": float(rho.readings["code"].value.mean()),
             "penalty": trainer.history["penalty"][-1][0],
             "steps": 2.0 * trainer.steps,
         }
         return Outcome(metrics, series)
 
-    def judged(self, z: Tensor, z_test: Tensor) -> Tensor:
+    def judged(self, z: Tensor, z_test: Tensor) -> Judged:
         """Return rho*(Z, T_j) for each column of T by the strongest of fresh readers, one member a column."""
         columns = self.attribute(self.y[: len(z)]).T[..., None], self.attribute(self.test_y).T[..., None]
         stacked = [v.expand(self.classes, -1, -1) for v in (z, z_test)]
@@ -159,7 +160,7 @@ class Disentangling:
         roles = [
             ("sliced_infomin", "judge", self.job.config.cell.experiment, self.seed, j) for j in range(self.classes)
         ]
-        return judge(Codes(stacked[0], columns[0], stacked[1], columns[1]), settings, roles).value
+        return judge(Codes(stacked[0], columns[0], stacked[1], columns[1]), settings, roles)
 
     def swapped(self) -> dict[str, list[float | None]]:
         """Return eight x1, x2, G(z1, t2), G(z2, t1) of different attributes as flat lists of 0..255."""

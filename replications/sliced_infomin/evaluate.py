@@ -47,8 +47,8 @@ class Evaluation:
     def read(self, which: str, two_sided: bool = False, more: dict[str, Reading] | None = None) -> Judged:
         """Judge the codes against Y or T."""
         p, experiment = self.p, self.job.config.cell.experiment
-        batch, rates = min(p["batch"], self.codes(which).cut), tuple(p["rates"].items())
-        settings = Settings(HIDDEN[which], p["steps"], batch, rates, rounds=p["rounds"])
+        batch = min(p["batch"], self.codes(which).cut)
+        settings = Settings(HIDDEN[which], p["steps"], batch, p["lr"], rounds=p["rounds"])
         side = "two" if two_sided else "one"
         roles = [("sliced_infomin", experiment, s, which, side) for s in self.seeds]
         return judge(self.codes(which), settings, roles, two_sided, more)
@@ -79,16 +79,18 @@ def run(job: Job, seeds: list[int]) -> tuple[dict[int, Outcome], Origin, str]:
         found[name] = task.read(which, two_sided, more)
         progress.advance(1)
     progress.close()
-    p, outcomes = job.config.params, {}
+    outcomes = {}
     for k, seed in enumerate(seeds):
         trained = job.needed(task.trained, seed)
         metrics = {name: float(judged.value[k]) for name, judged in found.items()}
-        metrics |= {f"{name}_last500": float(judged.last[k]) for name, judged in found.items()}
+        for name, reader in (("rho_zy", "trained_along"), ("rho_zt", "code")):  # as the code has it
+            own = found[name].readings[reader]
+            metrics |= {f"{name}_code": float(own.value[k]), f"{name}_code_last500": float(own.last[k])}
         metrics |= {
             f"{name}_by_{reader}": float(reading.value[k])
             for name, judged in found.items()
             for reader, reading in judged.readings.items()
-            if name != "hgr_zt" or reader in p["rates"]
+            if name != "hgr_zt" or reader.endswith("two_sided")
         }
         metrics |= {"test_rows": float(task.test.x.shape[1]), "slices": float(trained.params["slices"])}
         outcomes[seed] = Outcome(metrics if trained.status == "ok" else {}, {}, trained.status, trained.message)

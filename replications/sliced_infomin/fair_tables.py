@@ -16,10 +16,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from common.data import DataError, load
+from common.data import load
 from common.results import Origin
 from common.training.seeding import derive
-from common.workflow.config import ConfigError
 from common.workflow.job import Job
 
 CENSUS_DROPPED = ("CensusId", "CensusTract", "State", "County", "Poverty", "Men", "Women")
@@ -100,11 +99,7 @@ def load_rows(job: Job, seeds: list[int], p: dict[str, Any]) -> tuple[Rows, Rows
     The tract file and Adult keep the paper's consecutive rows; the county file, 20 times smaller, is split anew by each
     seed (README, D3).
     """
-    config = job.config
-    try:
-        source = load(config.dataset, policy=config.data, root=job.root, mirrors=config.data_mirrors)
-    except DataError as error:
-        raise ConfigError(str(error)) from None
+    source = load(job.config.dataset, **job.sources)
     table = adult(source.frame, p["leaky"]) if "income" in source.frame else census(source.frame)
     total, wanted = len(table.y), p["train_rows"] + p["test_rows"]
     pairs = []

@@ -92,10 +92,14 @@ def slices(records: Sequence[Record], title: str) -> Figure:
         found = [r for r in of(records, JUDGED.get(name, name)) if r.metrics]
         counts = sorted({slices_of(r) for r in found})
         if counts:
-            values = [[r.metrics["rho_zt"] for r in found if slices_of(r) == k] for k in counts]
-            mean = [np.mean(v) for v in values]
-            sd = [np.std(v, ddof=1) if len(v) > 1 else 0.0 for v in values]
-            axes.errorbar(counts, mean, sd, fmt="o-", color="C0", capsize=2, label="ours, ± sd over seeds")
+            for metric, colour, label in (
+                ("rho_zt_code", "C0", "the code's reader"),
+                ("rho_zt", "C3", "strongest reader"),
+            ):
+                values = [[r.metrics[metric] for r in found if slices_of(r) == k] for k in counts]
+                mean = [np.mean(v) for v in values]
+                sd = [np.std(v, ddof=1) if len(v) > 1 else 0.0 for v in values]
+                axes.errorbar(counts, mean, sd, fmt="o-", color=colour, capsize=2, label=f"{label}, ± sd over seeds")
         axes.set_xscale("log")
         ticks = sorted({*points, *counts})
         axes.set_xticks(ticks, [str(k) for k in ticks])

@@ -13,7 +13,7 @@ from PIL import Image
 from torch import Tensor
 from torch.nn.functional import interpolate
 
-from common.data import DataError, Framing, ImageSet, load
+from common.data import Framing, ImageSet, load
 from common.data.splits import split_at_random
 from common.results import Origin
 from common.workflow.config import ConfigError
@@ -52,20 +52,11 @@ class Attributed:
     names: tuple[str, ...]
 
 
-def obtain(job: Job, name: str, framing: Framing | None = None) -> ImageSet:
-    """Return an image set as the run's data policy allows; what is missing is one clear line."""
-    config = job.config
-    try:
-        return load(name, policy=config.data, root=job.root, mirrors=config.data_mirrors, framing=framing)
-    except DataError as error:
-        raise ConfigError(str(error)) from None
-
-
 def load_domains(job: Job) -> tuple[Domains, Origin]:
     """Return the two domains of the variant; the origin is the target's, whose completeness decides."""
     p = job.config.params
     names = PAIRS[p["pair"]]
-    sets = [obtain(job, name, Framing(size=32)) for name in names]
+    sets = [load(name, **job.sources, framing=Framing(size=32)) for name in names]
     label = "digit" if p["pair"] == "mm" else "class"
     classes = tuple("0123456789") if p["pair"] == "mm" else SHARED
     parts = []
@@ -94,7 +85,7 @@ def load_sprites(job: Job, seed: int) -> tuple[Attributed, Origin]:
     The sets of 64x64 are shrunk by an antialiased bilinear filter; ``rows`` (0 = all 368,640) are drawn at random.
     """
     p = job.config.params
-    found = obtain(job, "dsprites")
+    found = load("dsprites", **job.sources)
     rows = np.flatnonzero(found.labels["scale"] >= 3)
     generator = np.random.default_rng(seed)
     if p["rows"] and p["rows"] < len(rows):
@@ -118,7 +109,7 @@ def load_faces(job: Job, seed: int) -> tuple[Attributed, Origin]:
         images = torch.from_numpy(np.stack([framing.apply(Image.open(path).convert("RGB")) for path in paths]))
         labels = torch.tensor([pie_expression(path) for path in paths])
         return _split(images, labels, ("expression 1", "expression 2"), seed), Origin(name="cmu-pie", kind="real")
-    found = obtain(job, "celeba", Framing(size=32, square=True))
+    found = load("celeba", **job.sources, framing=Framing(size=32, square=True))
     rows = np.arange(len(found))[: p["rows"] or None]
     images = torch.from_numpy(np.ascontiguousarray(found.images[rows]))
     labels = torch.from_numpy(np.asarray(found.labels["Smiling"])[rows])

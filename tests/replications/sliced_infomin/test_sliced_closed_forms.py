@@ -115,7 +115,7 @@ class TestReadingsOfTheMetric:
     def read(z, t, two_sided):
         cut = len(z) // 2
         codes = Codes(z[None, :cut], t[None, :cut], z[None, cut:], t[None, cut:])
-        settings = Settings((64,), steps=250, batch=256, rates=(("net", 5e-3),), rounds=60)
+        settings = Settings((64,), steps=250, batch=256, lr=5e-3, rounds=60)
         return float(judge(codes, settings, [("sliced-test", two_sided)], two_sided).value)
 
     def test_a_code_of_the_square_is_seen_by_two_sides_alone(self):
@@ -150,17 +150,25 @@ class TestReadingsOfTheMetric:
         torch.testing.assert_close(judged.value, torch.tensor([0.2, 0.25]))
         torch.testing.assert_close(judged.last, torch.tensor([0.1, 0.125]))
 
-    def test_what_a_network_that_stops_early_misses_trees_find(self):
-        """A small, sharp step in one of twenty coordinates: ten steps of a network say little of it."""
-        z = torch.randn(3000, 20, generator=draws(1)[0])
-        t = (z[:, 3:4].abs() > 0.8).float()
-        z[:, 3] *= 1e-3
+    def test_what_lies_in_a_quiet_direction_is_missed_by_the_codes_reader_and_found_by_the_others(self):
+        """Nine loud coordinates and the attribute in a difference of two that are equal to a thousandth."""
+        z, t = torch.randn(3000, 10, generator=draws(1)[0]), torch.randn(3000, 1, generator=draws(2)[1])
+        z[:, 9:] = z[:, 8:9] + 1e-3 * t
         codes = Codes(z[None, :2000], t[None, :2000], z[None, 2000:], t[None, 2000:])
-        settings = Settings((16,), steps=10, batch=64, rates=(("net", 1e-3),), rounds=60)
-        judged = judge(codes, settings, [("sliced-test",)])
-        assert judged.chosen == ["boosted"]
-        assert float(judged.readings["net"].value) < 0.3
-        assert float(judged.value) > 0.95
+        judged = judge(codes, Settings((32,), steps=300, batch=256, rounds=60), [("sliced-test",)])
+        found = {name: float(reading.value) for name, reading in judged.readings.items()}
+        assert found["code"] < 0.2
+        assert found["turned"] > 0.95
+        assert found["linear"] > 0.99
+        assert float(judged.value) > 0.99
+
+    def test_decorrelated_codes_are_a_rotation_and_a_scale(self):
+        mixed = torch.randn(1, 500, 6, generator=draws(1)[0]) @ torch.randn(6, 6, generator=draws(2)[1])
+        y = torch.zeros(1, 500, 1)
+        turned = Codes(mixed, y, mixed[:, :100], y[:, :100]).decorrelated()
+        known = turned.train[0, : turned.cut]
+        torch.testing.assert_close(known.mT @ known / len(known), torch.eye(6), rtol=0, atol=1e-4)
+        torch.testing.assert_close(turned.test, turned.train[:, :100])
 
 
 def test_correlation_with_itself_mixes_both_divisors():

@@ -95,12 +95,12 @@ def test_fairness_records_and_a_seed_alone_is_the_seed_of_a_stack(plan, results,
         judged = [read(path) for path in launch(plan, results, f"{data}_judge/{method}")]
         assert all(r.status == "ok" and 0 <= r.metrics["rho_zt"] <= 1 for r in judged)
         for before, after in zip(trained, judged, strict=True):
-            assert after.metrics["rho_zy_by_trained_along"] == pytest.approx(before.metrics["head_zy"], abs=1e-5)
+            assert after.metrics["rho_zy_code"] == pytest.approx(before.metrics["head_zy"], abs=1e-5)
         if (data, method) in (("census", "slice"), ("adult", "tc")):
             for cell in (f"{data}/{method}", f"{data}_judge/{method}"):
                 launch(plan, tmp_path, cell, "--seeds", "1")
             alone = read(record_path(tmp_path, plan.cell("sliced_infomin", f"{data}_judge/{method}"), 1))
-            for name in ("rho_zy_by_net", "rho_zt_by_net", "rho_zt_by_linear"):
+            for name in ("rho_zy_by_trained_along", "rho_zt_code", "rho_zt_by_linear"):
                 assert alone.metrics[name] == pytest.approx(judged[1].metrics[name], abs=0.02), (data, name)
 
 

@@ -31,7 +31,9 @@ def written(root, folder, published_rows):
             dataset=origin,
             seed=seed,
             scale="reduced",
-            metrics={f"{name}{end}": value + 1e-4 * seed for name, value in NEAR.items() for end in ("", "_last500")},
+            metrics={
+                f"{name}_code{end}": value + 1e-4 * seed for name, value in NEAR.items() for end in ("", "_last500")
+            },
             params=job.config.params,
             provenance=PROVENANCE,
         )
