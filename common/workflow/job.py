@@ -76,6 +76,11 @@ class Job:
     results: Path
     root: Path
 
+    @property
+    def sources(self) -> dict[str, Any]:
+        """Where and how this run may get data, as ``common.data.load`` takes it."""
+        return {"policy": self.config.data, "root": self.root, "mirrors": self.config.data_mirrors}
+
     def needed(self, cell: str, seed: int) -> Record:
         """Return the record of ``seed`` of another cell of the paper, ``experiment/variant``."""
         if cell not in self.config.needs:

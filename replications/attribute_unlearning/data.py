@@ -11,7 +11,6 @@ import torch
 from numpy.typing import NDArray
 
 from common.data import load
-from common.data.errors import DataError
 from common.data.framing import Framing
 from common.data.sets import ImageSet
 from common.results import Origin
@@ -122,13 +121,8 @@ def equal_cells(
 
 
 def read_pictures(job: Job, p: Mapping[str, Any]) -> Pictures:
-    """Load the job's data set as ``p`` asks: the centred square, at one size; bad data is one line."""
-    config = job.config
-    framing = Framing(size=p["side"], square=True)
-    try:
-        found = load(config.dataset, policy=config.data, root=job.root, mirrors=config.data_mirrors, framing=framing)
-    except DataError as error:
-        raise ConfigError(str(error)) from None
+    """Load the job's data set as ``p`` asks: the centred square, at one size."""
+    found = load(job.config.dataset, **job.sources, framing=Framing(size=p["side"], square=True))
     assert isinstance(found, ImageSet)  # noqa: S101 - for the type checker
     pictures = Pictures(found, p)
     pictures.labels(p["task"])

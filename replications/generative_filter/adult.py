@@ -57,5 +57,5 @@ def binarise(table: TableSet) -> dict[str, Bits]:
 
 def read_bits(job: Job) -> tuple[dict[str, Bits], Origin]:
     """Return both splits of Adult and where they come from."""
-    table = load("adult", policy=job.config.data, root=job.root, mirrors=job.config.data_mirrors)
+    table = load("adult", **job.sources)
     return binarise(table), table.origin

@@ -37,7 +37,7 @@ class Codes:
 
 def digits_of(job: Job) -> ImageSet:
     """Return MNIST, or what stands in for it."""
-    return load("mnist", policy=job.config.data, root=job.root, mirrors=job.config.data_mirrors)
+    return load("mnist", **job.sources)
 
 
 def read_moments(job: Job, seeds: Sequence[int], split: str, cell: str) -> tuple[Tensor, Tensor]:

@@ -25,8 +25,7 @@ PAPERS_TRAINING_SET = 182_000  # the first images; the remaining 20,599 test
 
 def load_faces(job: Job, size: int) -> ImageSet:
     """Return CelebA cropped to its central square and resized."""
-    framing = Framing(size, square=True)
-    return load("celeba", policy=job.config.data, root=job.root, mirrors=job.config.data_mirrors, framing=framing)
+    return load("celeba", **job.sources, framing=Framing(size, square=True))
 
 
 def split_rows(faces: ImageSet) -> dict[str, np.ndarray]:

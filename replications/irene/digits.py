@@ -10,8 +10,6 @@ from torch import Tensor
 
 from common.data import load
 from common.data.biased_mnist import PALETTE, assign_colours, colour_images
-from common.data.errors import DataError
-from common.data.sets import ImageSet
 from common.results import Origin
 from common.training.augment import normalise
 from common.training.batches import Batch
@@ -67,7 +65,7 @@ class Digits:
 
 def read_digits(job: Job, p: dict[str, Any]) -> Digits:
     """Load MNIST as ``p`` asks; at a side of 14 every second pixel is kept (D10)."""
-    found = load_set(job)
+    found = load(job.config.dataset, **job.sources)
     step = 28 // p["side"]
     if step * p["side"] != 28:
         raise ConfigError(f"side: {p['side']} does not divide 28")
@@ -75,12 +73,3 @@ def read_digits(job: Job, p: dict[str, Any]) -> Digits:
     grey = {s: torch.from_numpy(part.images[:, :, ::step, ::step].copy()) for s, part in parts.items()}
     labels = {s: torch.from_numpy(next(iter(part.labels.values())).copy()) for s, part in parts.items()}
     return Digits(grey, labels, found.origin, p)
-
-
-def load_set(job: Job, **how: Any) -> ImageSet:
-    """Load the job's data set; what is wrong with the data is one line, as for any other setting."""
-    config = job.config
-    try:
-        return load(config.dataset, policy=config.data, root=job.root, mirrors=config.data_mirrors, **how)
-    except DataError as error:
-        raise ConfigError(str(error)) from None

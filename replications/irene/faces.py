@@ -10,13 +10,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from common.data import load
 from common.data.framing import Framing
 from common.data.sets import ImageSet
 from common.training.augment import flip, images, normalise
 from common.training.batches import Batch
 from common.training.seeding import derive
 from common.workflow.job import Job
-from replications.irene.digits import load_set
 
 TARGETS = {"blond": "Blond_Hair", "makeup": "Heavy_Makeup", "glasses": "Eyeglasses"}
 PRIVATE = "Male"  # the authors flip it, which moves no accuracy
@@ -61,7 +61,7 @@ class Faces:
 
 def read_faces(job: Job, p: dict[str, Any]) -> Faces:
     """Load CelebA, or what stands for it here, as ``p`` asks."""
-    return Faces(load_set(job, framing=Framing(size=p["side"])), p)
+    return Faces(load(job.config.dataset, **job.sources, framing=Framing(size=p["side"])), p)
 
 
 def equal_cells(rows: NDArray[np.int64], cells: NDArray[np.int64], seed: int) -> NDArray[np.int64]:
