@@ -11,6 +11,7 @@ from common.workflow import cost
 from common.workflow.console import CONSOLE, table
 from common.workflow.dag import Dag, listed
 from common.workflow.job import Job, JobConfig, missing_seeds
+from common.workflow.rates import Rates, measured_rates
 from common.workflow.resolve import Plan
 
 _COLUMNS = ("paper", "job", "part of", "seeds to run", "time", "device time", "memory", "done: plan, took")
@@ -23,14 +24,14 @@ def show_plan(plan: Plan) -> int:
     are listed where no paper is named.
     """
     shown = table(plan.headline(), _COLUMNS, 3)
-    rates = cost.rates(plan.root, plan.device)
+    rates = measured_rates(plan.root, plan.device)
     for own in listed(plan):
         _add(shown, plan, own, rates)
     CONSOLE.print(shown)
     return 0
 
 
-def _add(shown: Table, plan: Plan, own: Dag, rates: cost.Rates) -> None:
+def _add(shown: Table, plan: Plan, own: Dag, rates: Rates) -> None:
     """Add a paper's jobs, those of its target first, and their sum."""
     wanted, total = own.wanted, 0.0
     target = "benchmark" if own.config.home == "benchmarks" else "all"

@@ -1,12 +1,11 @@
-import json
 import sys
-from dataclasses import asdict
 from types import SimpleNamespace
 
 import pytest
 
 from common.workflow import cost
-from common.workflow.cost import Rates, Work
+from common.workflow.cost import Work
+from common.workflow.rates import Rates
 
 RATES = Rates(flop_per_second=1e9, seconds_per_step=0.01, start_seconds=3.0, conv_per_second=4e9, large_per_second=8e9)
 
@@ -18,31 +17,6 @@ def test_a_stack_shares_its_steps_and_seeds_in_turn_do_not():
 
 def test_convolutions_go_at_their_own_rates():
     assert cost.estimate(Work(0, 0, conv_flop=8e9, large_flop=8e9), 2, RATES) == pytest.approx(3 + 2 * (2 + 1))
-
-
-def test_rates_are_measured_once_and_kept(tmp_path, monkeypatch):
-    monkeypatch.setattr(cost, "_step_seconds", lambda device, batch: batch * 1e-4)
-    monkeypatch.setattr(cost, "_convolution_rate", lambda device, kernel, *shape: kernel * 1e9)
-    measured = cost.rates(tmp_path, "cpu")
-    assert (measured.conv_per_second, measured.large_per_second) == (3e9, 7e9)
-    monkeypatch.setattr(cost, "_step_seconds", None)
-    assert cost.rates(tmp_path, "cpu") == measured
-
-
-def test_rates_kept_by_an_older_version_are_measured_anew(tmp_path, monkeypatch):
-    monkeypatch.setattr(cost, "_step_seconds", lambda device, batch: batch * 1e-4)
-    monkeypatch.setattr(cost, "_convolution_rate", lambda *shape: 1e9)
-    cost.rates(tmp_path, "cpu")
-    (path,) = (tmp_path / "results").iterdir()
-    old = asdict(RATES)
-    del old["conv_per_second"]
-    path.write_text(json.dumps(old))
-    assert cost.rates(tmp_path, "cpu").conv_per_second == 1e9
-
-
-def test_the_calibration_itself_gives_sensible_rates():
-    for kernel in (3, 7):
-        assert 1e8 < cost._convolution_rate("cpu", kernel, 4, 14, 2) < 1e15
 
 
 def test_finished_records_are_held_against_the_estimate(monkeypatch):

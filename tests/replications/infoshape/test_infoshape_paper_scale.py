@@ -75,7 +75,8 @@ def test_first_steps(cell, plan, root, tmp_path):
 
 
 def test_the_plan_knows_what_each_would_cost(plan):
-    from common.workflow.cost import Rates, seconds
+    from common.workflow.cost import seconds
+    from common.workflow.rates import Rates
 
     known = {"seconds_per_step": 1e-3, "start_seconds": 3.0}
     rates = Rates(**{field.name: known.get(field.name, 5e10) for field in fields(Rates)})
