@@ -11,7 +11,7 @@ from common.plotting import save
 from common.results import Origin, Record
 from common.training.machine import Machine
 from replications.attribute_unlearning.attention import attention_figure
-from replications.attribute_unlearning.gradcam_figure import averages, fit_probe, inside, probe_maps
+from replications.attribute_unlearning.probe_maps import averages, fit_probe, inside, probe_maps
 from tests.handmade import PROVENANCE
 
 CPU = Machine(torch.device("cpu"), None)

@@ -4,7 +4,7 @@ Figure 3 shows maps of a network that was trained for the attribute. This asks t
 linear probe on the mean of h over its places is fitted to the attribute, and its map says which places spoke for the
 image's own class. A map is scaled to its own largest value and so says nothing of how much can be read; the probe's
 accuracy on equal classes stands beside it, and the share of the map inside the area that baseline 2 removes.
-``python -m replications.attribute_unlearning.gradcam_figure results/quick/…/attention/celeba/config.json``
+``python -m replications.attribute_unlearning.probe_maps results/quick/…/attention/celeba/config.json``
 """
 
 from __future__ import annotations
