@@ -15,7 +15,7 @@ from torch import Tensor
 from common.results import Origin
 from common.training.checkpoint import Checkpoint, save_tensors
 from common.training.history import series_of
-from common.training.machine import prepare
+from common.training.machine import Machine, prepare
 from common.workflow.job import Job, Outcome
 from common.workflow.job import main as run_job
 from replications.generative_filter import method
@@ -36,13 +36,21 @@ def data_of(codes: Codes, private: str, utility: str) -> Data:
 
 def run(job: Job, seeds: list[int]) -> tuple[dict[int, Outcome], Origin, str]:
     """Play the game for every seed and budget as one stack."""
-    p, cell = job.config.params, job.config.cell
+    p = job.config.params
     machine = prepare(job.config.device, job.config.precision)
     digits = digits_of(job)
     codes = read_codes(job, seeds, digits, "train", job.config.needs[0])
-    data = data_of(codes, p["private"], p["utility"]).to(machine.device)
+    data = data_of(codes, p["private"], p["utility"])
+    return play(job, seeds, data, codes, machine, ("h", "nu", "distortion")), digits.origin, machine.dtype
+
+
+def play(
+    job: Job, seeds: list[int], data: Data, codes: Codes, machine: Machine, shown: Sequence[str] = ()
+) -> dict[int, Outcome]:
+    """Play the game, leave its mechanisms beside the records; return what they spend, and the curves ``shown``."""
+    cell = job.config.cell
     role = (cell.paper, cell.experiment, cell.variant)
-    game = Game(data, p, seeds, role)
+    game = Game(data.to(machine.device), job.config.params, seeds, role)
     game.model.to(machine.device)
     trainer = game.trainer(machine, role, f"generative_filter {cell.experiment}/{cell.variant}, seeds {seeds}")
     trainer.run(Checkpoint(job.checkpoint_path(seeds), job.config.checkpoint_seconds))
@@ -54,11 +62,11 @@ def run(job: Job, seeds: list[int]) -> tuple[dict[int, Outcome], Origin, str]:
         bad = [f"b={game.budgets[m % each]:g}: {trainer.stopped[m]}" for m in members if m in trainer.stopped]
         series: dict[str, list[float | None]] = {}
         for m in members:
-            for name in ("h", "nu", "distortion"):
+            for name in shown:
                 series[f"{name}_b{game.budgets[m % each]:g}"] = series_of(trainer.history[name], m, 4)
         metrics = {} if bad else {name: values[k] for name, values in found.items()}
         outcomes[seed] = Outcome(metrics, series, "diverged" if bad else "ok", "; ".join(bad))
-    return outcomes, digits.origin, machine.dtype
+    return outcomes
 
 
 def finish(game: Game, codes: Codes) -> dict[str, list[float]]:
