@@ -156,7 +156,8 @@ class Disentangling:
         """Return rho*(Z, T_j) for each column of T by the strongest of fresh readers, one member a column."""
         columns = self.attribute(self.y[: len(z)]).T[..., None], self.attribute(self.test_y).T[..., None]
         stacked = [v.expand(self.classes, -1, -1) for v in (z, z_test)]
-        settings = Settings((200,), self.p["judge_steps"], min(500, int(0.8 * len(z))))
+        p, batch = self.p, min(500, int(0.8 * len(z)))
+        settings = Settings((200,), p["judge_steps"], batch, rounds=p["judge_rounds"])
         roles = [
             ("sliced_infomin", "judge", self.job.config.cell.experiment, self.seed, j) for j in range(self.classes)
         ]

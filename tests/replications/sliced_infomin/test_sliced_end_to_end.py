@@ -31,6 +31,7 @@ from replications.sliced_infomin.pictures import Attributed, Domains, Labelled
 
 FAIR = "epochs=3 snapshot_from=1 train_rows=400 test_rows=150 epoch_rows=200 batch=80 slices=5"
 JUDGE = "steps=20 batch=60 rounds=5"
+PICTURES = "judge_rows=60 judge_steps=10 judge_rounds=5"
 TINY = {
     "census": FAIR,
     "adult": FAIR,
@@ -43,8 +44,8 @@ TINY = {
     "power": "n=40 trials=3 levels=2 slices=4 neural_steps=2",
     "domains": "epochs=2 milestones=[1] batch=8 max_rows=16 slices=4 width=0.0625 tsne_points=12",
     "objects": "epochs=1 batch=8 max_rows=16 slices=4 width=0.0625 tsne_points=12",
-    "dsprites": "epochs=2 milestones=[1] batch=16 max_rows=32 slices=4 width=0.0625 judge_rows=60 judge_steps=10",
-    "faces": "epochs=1 batch=16 max_rows=32 slices=4 width=0.0625 judge_rows=60 judge_steps=10",
+    "dsprites": f"epochs=2 milestones=[1] batch=16 max_rows=32 slices=4 width=0.0625 {PICTURES}",
+    "faces": f"epochs=1 batch=16 max_rows=32 slices=4 width=0.0625 {PICTURES}",
 }
 MODULES = {
     "census": fairness,
