@@ -1,4 +1,4 @@
-"""Step 2, the game of eqs. (3) to (5): a mechanism against h, with nu beside it, for all budgets and seeds at once."""
+"""Step 2, the game of eqs. (2) to (5), (7) to (9): a mechanism against h, with nu beside it, for all budgets and seeds at once."""
 
 from __future__ import annotations
 
@@ -158,7 +158,7 @@ class Game:
             with torch.no_grad():
                 z, y, u = self.released(rows)
             yield [
-                Route(stacked_cross_entropy(self.h(z), y), to=("h",), name="h"),  # eq. (4)
+                Route(stacked_cross_entropy(self.h(z), y), to=("h",), name="h"),  # the min over h, eqs. (2), (7)
                 Route(stacked_cross_entropy(self.nu(z), u), to=("nu",), name="nu"),  # eq. (5)
             ]
         z, y, u = self.released(mine)
@@ -166,7 +166,8 @@ class Game:
         utility = stacked_cross_entropy(self.nu(z), u) / self.scale[1]
         spent = self.mechanism.distortion(self.shares, self.precision)
         loss = method.filter_loss(adversary, utility, spent, self.limits, self.p["beta"], self.p["rho"])
-        yield [Route(loss, to=("mechanism",), name="mechanism"), Route(spent, to=(), name="distortion")]  # eq. (3)
+        # the max over the filter, eq. (7), within its budget, eqs. (3), (8)
+        yield [Route(loss, to=("mechanism",), name="mechanism"), Route(spent, to=(), name="distortion")]
 
     def trainer(self, machine: Machine, role: Sequence[Any], label: str) -> Trainer:
         """Return the trainer that plays the game."""
