@@ -1,4 +1,4 @@
-"""Step 2, the game of eqs. (2) to (5), (7) to (9): a mechanism against h, with nu beside it, for all budgets and seeds at once."""
+"""Step 2, the game of eqs. (2) to (5), (7) to (9): a mechanism against h with nu beside it, in one stack."""
 
 from __future__ import annotations
 
