@@ -65,8 +65,8 @@ def _filter(ground: str, p: dict[str, Any]) -> Work:
 
 
 def _attacks(ground: str, p: dict[str, Any]) -> Work:
-    """Count the fits of each kind, one a fold and one on all known rows: four kinds for s, two for y."""
-    fits, rows, trees = p["folds"] + 1, p["known_rows"], _TREES[ground]
+    """Count the fits of each kind, one a fold and one on all known rows: four kinds for s, two for y, of two forms."""
+    fits, rows, trees = 2 * (p["folds"] + 1), p["known_rows"], _TREES[ground]
     linear = 2 * fits * (20 + 15 * trees)
     mlp = 2 * fits * min(_MLP_EPOCHS[ground], p["most_epochs"]) * rows / 256
     neighbours = fits * 3 * 2 * rows * (rows + p["test_rows"]) * p["width"]

@@ -33,7 +33,7 @@ def frontier(records: Sequence[Record], title: str) -> Figure:
     if handles:
         fig.legend(list(handles.values()), list(handles), loc="outside right upper", fontsize=7.5)
     attacked = [r for f in found for r in f.records]
-    note = "upper left is best; worst of linear, MLP, boosting, kNN by cross-validation; numbers: strength; bars: sd"
+    note = "upper left is best; worst of eight attackers by cross-validation; numbers: strength; bars: sd"
     return finish(fig, title, attacked or records, note)
 
 

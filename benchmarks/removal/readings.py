@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from common.evaluation.battery import TURNED
 from common.results import Record
 
 GROUNDS = {
@@ -24,7 +25,8 @@ METHODS = {
     "attribute_unlearning": "attribute unlearning, λ3",
     "sliced_infomin": "sliced infomin, β",
 }
-ATTACKERS = {"linear": "linear", "mlp": "MLP", "boosting": "boosting", "knn": "kNN"}
+_PLAIN = {"linear": "linear", "mlp": "MLP", "boosting": "boosting", "knn": "kNN"}
+ATTACKERS = _PLAIN | {name + TURNED: f"{label} decorrelated" for name, label in _PLAIN.items()}
 
 
 @dataclass(frozen=True)

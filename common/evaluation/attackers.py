@@ -54,17 +54,18 @@ def attack(
     kind: Kind,
     generator: torch.Generator,
     settings: MLPSettings | None = None,
+    turned: bool = False,
 ) -> Reading:
     """Fit a fresh attacker on ``features (n, d)`` and ``labels (n,)`` and judge it on unseen rows.
 
-    ``generator`` lives on the CPU; the MLP trains where the features are. Raises ``ValueError`` for another kind, and
-    as :func:`common.evaluation.reading.read` does.
+    If ``turned`` it reads decorrelated features. ``generator`` lives on the CPU; the MLP trains where the features are.
+    Raises ``ValueError`` for another kind, and as :func:`common.evaluation.reading.read` does.
     """
     s = settings or MLPSettings()
     fits = {"linear": _linear, "mlp": _mlp}
     if kind not in fits:
         raise ValueError(f"an attacker is linear or mlp; got {kind!r}")
-    return read(features, labels, unseen, unseen_labels, lambda known: fits[kind](known, s), generator)
+    return read(features, labels, unseen, unseen_labels, lambda known: fits[kind](known, s), generator, turned=turned)
 
 
 def _linear(known: Known, s: MLPSettings) -> tuple[LogProbabilities, bool]:

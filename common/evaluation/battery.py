@@ -1,7 +1,8 @@
 """A battery of fresh attackers on frozen features, and the worst of them: linear, MLP, gradient boosting, neighbours.
 
-No single attacker bounds what features hold: a small MLP may fail where boosted trees read on, and the other way round.
-The battery fits each kind anew, and names the *worst* (for whoever wants the label hidden) by cross-validation on the
+No single attacker bounds what features hold: a small MLP may fail where boosted trees read on, and the other way round;
+and each may miss in features as they come what it finds in decorrelated ones. The battery fits each kind anew to either
+form, and names the *worst* (for whoever wants the label hidden) by cross-validation on the
 known rows: a maximum over readings of the test rows themselves would flatter the attacker by chance.
 """
 
@@ -18,10 +19,12 @@ from sklearn.model_selection import StratifiedKFold
 from sklearn.neighbors import KNeighborsClassifier
 from torch import Tensor
 
-from common.evaluation.attackers import MLPSettings, attack
+from common.evaluation.attackers import Kind, MLPSettings, attack
 from common.evaluation.reading import Known, LogProbabilities, Reading, check_classes, cross_entropy_of, read
 
-KINDS = ("linear", "mlp", "boosting", "knn")
+TURNED = "_decorrelated"  # the mark of a kind that reads decorrelated features
+_PLAIN = ("linear", "mlp", "boosting", "knn")
+KINDS = (*_PLAIN, *(kind + TURNED for kind in _PLAIN))
 LEAST_PROBABILITY = 1e-9  # boosted scores round to a probability of nought; one wrong row must not cost everything
 
 
@@ -114,10 +117,12 @@ def _read(
     s: BatterySettings,
 ) -> Reading:
     """Fit one kind and judge it on unseen rows."""
+    rows, turned, kind = (features, labels, unseen, unseen_labels), kind.endswith(TURNED), kind.removesuffix(TURNED)
     if kind in ("linear", "mlp"):
-        return attack(features, labels, unseen, unseen_labels, kind=kind, generator=generator, settings=s.mlp)
+        plain: Kind = "linear" if kind == "linear" else "mlp"
+        return attack(*rows, kind=plain, generator=generator, settings=s.mlp, turned=turned)
     fit = _boosting if kind == "boosting" else _neighbours
-    return read(features, labels, unseen, unseen_labels, lambda known: fit(known, s), generator)
+    return read(*rows, lambda known: fit(known, s), generator, turned=turned)
 
 
 def _boosting(known: Known, s: BatterySettings) -> tuple[LogProbabilities, bool]:

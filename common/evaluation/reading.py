@@ -1,4 +1,4 @@
-"""What a fresh classifier reads from frozen features: fitted on standardised rows, judged on rows it has not seen.
+"""What a fresh classifier reads from frozen features: fitted on rows in common units, judged on rows it has not seen.
 
 The frame that all attackers share (:mod:`common.evaluation.attackers`, :mod:`common.evaluation.battery`): each kind
 says only how it is fitted to known rows.
@@ -17,6 +17,7 @@ from sklearn.preprocessing import StandardScaler
 from torch import Tensor
 
 from common.evaluation.accuracy import balanced_accuracy
+from common.evaluation.decorrelated import decorrelated
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,7 @@ class Reading:
 
 @dataclass(frozen=True)
 class Known:
-    """The rows an attacker is fitted to: standardised ``x (n, d)`` and the numbers ``codes (n,)`` of their classes.
+    """The rows an attacker is fitted to: ``x (n, d)`` as it sees them and the numbers ``codes (n,)`` of their classes.
 
     ``seed`` is for what scikit-learn draws, ``generator`` (on the CPU) for the rest; networks train on ``device``.
     """
@@ -82,20 +83,33 @@ Fit = Callable[[Known], tuple[LogProbabilities, bool]]  # and whether the fit en
 
 
 def read(
-    features: Tensor, labels: Tensor, unseen: Tensor, unseen_labels: Tensor, fit: Fit, generator: torch.Generator
+    features: Tensor,
+    labels: Tensor,
+    unseen: Tensor,
+    unseen_labels: Tensor,
+    fit: Fit,
+    generator: torch.Generator,
+    *,
+    turned: bool = False,
 ) -> Reading:
     """Fit a fresh attacker on ``features (n, d)`` and ``labels (n,)`` and judge it on unseen rows.
 
-    Raises ``ValueError`` where the rows to fit on hold fewer than two classes, or the unseen ones a class they lack.
+    It sees each feature in units of its own spread, or, if ``turned``, all of them in units of their principal
+    directions (:mod:`common.evaluation.decorrelated`), both as the rows to fit on have them. Raises ``ValueError``
+    where these hold fewer than two classes, or the unseen ones a class they lack.
     """
     classes, codes = np.unique(labels.cpu().numpy(), return_inverse=True)
     truth = unseen_labels.cpu().numpy()
     check_classes(classes, truth)
-    scaler = StandardScaler().fit(_array(features))
+    if turned:
+        rows, judged = (_array(v) for v in decorrelated(features.detach(), features.detach(), unseen.detach()))
+    else:
+        scaler = StandardScaler().fit(_array(features))
+        rows, judged = scaler.transform(_array(features)), scaler.transform(_array(unseen))
     seed = int(torch.randint(2**31, (), generator=generator))
-    known = Known(scaler.transform(_array(features)), codes, seed, generator, features.device)
+    known = Known(rows, codes, seed, generator, features.device)
     log_p, converged = fit(known)
-    return judge(log_p(scaler.transform(_array(unseen))), np.searchsorted(classes, truth), known.priors, converged)
+    return judge(log_p(judged), np.searchsorted(classes, truth), known.priors, converged)
 
 
 def check_classes(known: NDArray, unseen: NDArray) -> None:

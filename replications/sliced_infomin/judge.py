@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from torch.nn.functional import leaky_relu
 
 from common.estimators.optimiser import FlatAdam
+from common.evaluation.decorrelated import decorrelated
 from common.losses.correlation import correlation
 from common.training.seeding import generator
 from replications.sliced_infomin.stack import Stack, take_rows
@@ -42,16 +43,8 @@ class Codes:
         return int(0.8 * self.train.shape[1])
 
     def decorrelated(self) -> Codes:
-        """Return the codes in units of their principal directions on the rows that readers are fitted to.
-
-        Directions below a thousandth of a millionth of the mean variance are rounding, and stay as small as they are.
-        """
-        known = self.train[:, : self.cut].double()
-        mean = known.mean(1, keepdim=True)
-        spread, axes = torch.linalg.eigh((known - mean).mT @ (known - mean) / known.shape[1])
-        least = 1e-9 * spread.mean(1, keepdim=True)
-        turn = axes / spread.clamp(min=least).sqrt()[:, None, :]
-        train, test = (((v.double() - mean) @ turn).float() for v in (self.train, self.test))
+        """Return the codes in units of their principal directions on the rows that readers are fitted to."""
+        train, test = decorrelated(self.train[:, : self.cut], self.train, self.test)
         return Codes(train, self.target, test, self.test_target)
 
 
