@@ -12,7 +12,8 @@ from pathlib import Path
 from torch import Tensor
 
 from common.evaluation.attackers import MLPSettings
-from common.evaluation.battery import KINDS, BatterySettings, Findings, assail
+from common.evaluation.battery import BatterySettings, Findings, assail
+from common.evaluation.kinds import KINDS
 from common.results import Origin
 from common.training.checkpoint import load_tensors
 from common.training.progress import Progress

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from common.evaluation.battery import TURNED
+from common.evaluation.kinds import TURNED
 from common.results import Record
 
 GROUNDS = {

@@ -20,11 +20,9 @@ from sklearn.neighbors import KNeighborsClassifier
 from torch import Tensor
 
 from common.evaluation.attackers import Kind, MLPSettings, attack
+from common.evaluation.kinds import KINDS, TURNED
 from common.evaluation.reading import Known, LogProbabilities, Reading, check_classes, cross_entropy_of, read
 
-TURNED = "_decorrelated"  # the mark of a kind that reads decorrelated features
-_PLAIN = ("linear", "mlp", "boosting", "knn")
-KINDS = (*_PLAIN, *(kind + TURNED for kind in _PLAIN))
 LEAST_PROBABILITY = 1e-9  # boosted scores round to a probability of nought; one wrong row must not cost everything
 
 

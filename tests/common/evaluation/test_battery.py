@@ -6,7 +6,8 @@ import pytest
 import torch
 
 from common.evaluation.attackers import MLPSettings
-from common.evaluation.battery import KINDS, BatterySettings, Findings, assail
+from common.evaluation.battery import BatterySettings, Findings, assail
+from common.evaluation.kinds import KINDS
 
 FAST = BatterySettings(
     mlp=MLPSettings(hidden=32, lr=1e-2, patience=5, gain=1e-3, most_epochs=60), rounds=40, neighbours=(5, 20)
