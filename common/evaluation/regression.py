@@ -15,6 +15,7 @@ from common.evaluation.reproduced import Accepted
 
 _ROUNDING = 1e-5  # six digits are kept in the file
 _LEVEL = 0.99
+_OF_ORDER = {"direction only", "underpowered", "not comparable"}
 _TIMED = re.compile(r"(seconds|time)\b")
 
 
@@ -29,6 +30,7 @@ class Regression:
     high: float
     inside: bool | None
     fresh_verdict: str
+    fresh_direction: str
     fresh_data: str
 
     @property
@@ -40,6 +42,18 @@ class Regression:
     def changed(self) -> bool:
         """Whether the verdict is another one than was accepted."""
         return self.accepted.verdict != self.fresh_verdict
+
+    @property
+    def crossed(self) -> bool:
+        """Whether the verdict changed at quick though nothing moved: the order's p-value crossed 5 % and no more.
+
+        A quick verdict is an order's alone, of two or three seeds, and another processor's rounding takes a p-value
+        from one side to the other. The number is in its band, and the order has not turned round.
+        """
+        orders = {self.accepted.direction.split(" ")[0], self.fresh_direction.split(" ")[0]}
+        order_alone = {self.accepted.verdict, self.fresh_verdict} <= _OF_ORDER
+        near = self.inside is not False and orders != {"holds", "reversed"}
+        return self.accepted.scale == "quick" and self.changed and order_alone and near
 
     @property
     def excused(self) -> str:
@@ -76,6 +90,7 @@ def regress(accepted: Sequence[Accepted], comparison: Comparison) -> list[Regres
                 high=high,
                 inside=low <= ours.mean <= high if ours and old.sd is not None else None,
                 fresh_verdict=row.judgement.verdict if row else "not run",
+                fresh_direction=row.judgement.direction if row else "",
                 fresh_data=row.data if row else "",
             )
         )

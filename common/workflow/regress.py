@@ -38,6 +38,8 @@ def regress(plan: Plan) -> int:
             wrong = {row.key: said for row in here if (said := complaint(row, label(path), corrections, whole=whole))}
             for key, said in wrong.items():
                 print(f"{label(path)}: {':'.join(key)}: {said}")
+            if crossed := sum(row.crossed for row in here):
+                print(f"{label(path)}: {crossed} orders crossed p = 5 % within their bands, and did not turn round")
             for reason in sorted({row.excused for row in found} - {""}):
                 rows = sum(row.excused == reason for row in found)
                 print(f"{label(path)}: {rows} not held: {reason}")
@@ -57,11 +59,12 @@ def regress(plan: Plan) -> int:
 def complaint(row: Regression, name: str, corrections: Sequence[Correction], *, whole: bool = True) -> str:
     """Return how a row that has a record moved, and the cure; empty where it stands as accepted.
 
-    Verdicts are held where the run is ``whole``: each is judged beside the others (Holm, the row's reference).
+    Verdicts are held where the run is ``whole``: each is judged beside the others (Holm, the row's reference). At quick
+    an order that crossed its level and did not turn round is none.
     """
     if row.inside is False:
         return f"{row.fresh:.6g} is outside [{row.low:.6g}, {row.high:.6g}], where {row.accepted.mean:.6g} was accepted"
-    if whole and row.changed and unexplained([row.change(name)], corrections):
+    if whole and row.changed and not row.crossed and unexplained([row.change(name)], corrections):
         line = row.change(name).line(datetime.now(UTC).date().isoformat())
         return f"{row.accepted.verdict} was accepted, now {row.fresh_verdict}; CORRECTIONS.md needs {line}"
     return ""

@@ -118,3 +118,25 @@ def test_a_verdict_changes_only_with_its_line(accepted, capsys):
     assert main(["accept", *PAPER]) == 0
     assert path.read_text() != before
     assert main(["regress", *PAPER]) == 0
+
+
+def test_an_order_at_quick_may_cross_its_level_but_not_turn_round(accepted, capsys):
+    path = accepted / "replications/golden/reproduced.csv"
+    rows = path.read_text().splitlines()
+    (old,) = [row for row in rows if row.startswith("table1,trained") and ",quick," in row]
+    mean, holds = float(old.split(",")[3]), old.split(",")[-1]
+    assert holds.startswith("holds")
+    for seed_path in sorted((accepted / "results/quick/golden/encoder/trained").glob("seed=*.json")):
+        record = json.loads(seed_path.read_text())
+        record["metrics"]["auc"] = mean + 0.2 * (record["seed"] - 2)  # the same mean, too far apart for any order
+        seed_path.write_text(json.dumps(record))
+    assert main(["regress", *QUICK]) == 0
+    assert "2 orders crossed p = 5 % within their bands, and did not turn round" in capsys.readouterr().out, (
+        "one is held to it"
+    )
+
+    shutil.copytree(GOLDEN / "records/quick", accepted / "results/quick", dirs_exist_ok=True)
+    turned = old.replace("direction only", "underpowered").replace(holds, "reversed (p=0.010)")
+    path.write_text(path.read_text().replace(old, turned))
+    assert main(["regress", *QUICK]) == 1
+    assert "underpowered was accepted, now direction only" in capsys.readouterr().out
