@@ -42,6 +42,7 @@ class Published:
     ``sign`` and ``reference`` say that it is printed above (``>``) or below (``<``) the row ``reference``.
     ``tolerance`` is absolute, in the units of ``value``; without one no closeness can be shown, so the row
     can be found to differ, or not, but never be reproduced: "equal" means nothing until it is said how equal.
+    ``printed`` is the value's own text: 0.30 is rounded to a hundredth, where 0.3 is to a tenth.
     """
 
     artefact: str
@@ -57,6 +58,7 @@ class Published:
     tolerance: float | None = None
     note: str = ""
     line: int = 0
+    printed: str = ""
 
     @property
     def key(self) -> Key:
@@ -165,6 +167,7 @@ class _Row:
             tolerance=tolerance,
             note=self.cell["note"],
             line=self.line,
+            printed=self.cell["value"],
         )
         return row, self.cell["direction"]
 

@@ -36,12 +36,12 @@ CLAIMS = {
 SCALES = ("paper", "reduced")  # the first that has a number counts
 
 
-def explained(value: float, mean: float, sd: float, n: int, level: float = 0.95) -> tuple[bool, float]:
-    """Return whether one new run would fall as far from the mean as ``value`` does, and its t; infinite at sd 0.
+def explained(printed: str, mean: float, sd: float, n: int, level: float = 0.95) -> tuple[bool, float]:
+    """Return whether one new run would fall as far from the mean as the ``printed`` value does, and its t.
 
-    The value is taken at the end of its rounding interval that lies nearest to the mean.
+    The value is taken at the end of its rounding interval that lies nearest to the mean; t is infinite at sd 0.
     """
-    half = 0.5 * 10.0 ** int(Decimal(repr(value)).as_tuple().exponent)
+    value, half = float(printed), 0.5 * 10.0 ** int(Decimal(printed).as_tuple().exponent)
     gap = math.copysign(max(0.0, abs(value - mean) - half), value - mean)
     if sd == 0:
         return gap == 0, math.copysign(math.inf, gap) if gap else 0.0
@@ -62,7 +62,7 @@ def accepted(path: Path) -> dict[tuple[str, str, str], dict[str, str]]:
     return found
 
 
-def cell(value: float, row: dict[str, str] | None) -> str:
+def cell(printed: str, row: dict[str, str] | None) -> str:
     """Return our number with its spread, and whether it explains the printed one."""
     if row is None:
         return "not run"
@@ -70,7 +70,7 @@ def cell(value: float, row: dict[str, str] | None) -> str:
     if n < 2 or not row["sd"]:
         return f"{mean:.4g} (n={n}, {row['scale']}): no spread"
     sd = float(row["sd"])
-    inside, found = explained(value, mean, sd, n)
+    inside, found = explained(printed, mean, sd, n)
     return f"{mean:.4g} ± {sd:.2g} (n={n}, {row['scale']}): {'yes' if inside else '**no**'}, t = {found:+.1f}"
 
 
@@ -82,8 +82,8 @@ def table(folder: Path = FOLDER) -> str:
         if row.artefact not in CLAIMS:
             continue  # eq. (3.5) is a closed form: no seed enters what is printed
         name = f"{row.artefact} {row.entry}, {row.metric}"
-        cells = " | ".join(cell(row.value, found.get(row.key)) for found in ours)
-        lines.append(f"| {CLAIMS[row.artefact]} | {name} | {row.value:g} | {cells} |")
+        cells = " | ".join(cell(row.printed, found.get(row.key)) for found in ours)
+        lines.append(f"| {CLAIMS[row.artefact]} | {name} | {row.printed} | {cells} |")
     return "\n".join(lines)
 
 

@@ -9,16 +9,16 @@ from replications.infoshape import spread
 
 def test_prediction_interval_of_one_new_run():
     # n = 3: t(2 df, 97.5 %) = 4.3027, times sd sqrt(1 + 1/3) = 0.11547 gives 0.4968; half a last digit is 0.005
-    assert spread.explained(0.50, 0.0, 0.1, 3)[0]
-    inside, t = spread.explained(0.51, 0.0, 0.1, 3)
+    assert spread.explained("0.50", 0.0, 0.1, 3)[0]
+    inside, t = spread.explained("0.51", 0.0, 0.1, 3)
     assert not inside
     assert t == pytest.approx(0.505 / 0.11547, rel=1e-4)
-    assert spread.explained(-0.51, 0.0, 0.1, 3)[1] == pytest.approx(-t)
+    assert spread.explained("-0.51", 0.0, 0.1, 3)[1] == pytest.approx(-t)
 
 
 def test_rounding_of_the_print_is_no_difference():
-    assert spread.explained(0.69, math.log(2), 0.0, 5) == (True, 0.0)
-    assert spread.explained(0.72, math.log(2), 0.0, 5) == (False, math.inf)
+    assert spread.explained("0.69", math.log(2), 0.0, 5) == (True, 0.0)
+    assert spread.explained("0.72", math.log(2), 0.0, 5) == (False, math.inf)
 
 
 def test_the_readme_holds_the_generated_table():
