@@ -58,10 +58,11 @@ class Artefact(Strict):
 
 
 class ScaleSettings(Strict):
-    """What one scale changes: how many seeds, and keys of ``params``."""
+    """What one scale changes: how many seeds, keys of ``params``, and further keys for single variants."""
 
     seeds: int = Field(ge=1)
     params: dict[str, Any] = {}
+    variants: dict[Name, dict[str, Any]] = {}
 
 
 class Experiment(Strict):
@@ -196,7 +197,16 @@ def _check_references(paper: PaperConfig, where: str) -> None:
                     f"{where}: experiments.{name}.needs: unknown cell {needed!r}; {suggest(needed, cells)}"
                 )
         blocks = {f"variants.{v}": keys for v, keys in experiment.variants.items()}
-        blocks |= {f"scales.{s}.params": settings.params for s, settings in experiment.scales.items()}
+        for scale, settings in experiment.scales.items():
+            blocks[f"scales.{scale}.params"] = settings.params
+            for variant, keys in settings.variants.items():
+                at = f"scales.{scale}.variants"
+                if variant not in experiment.variants:
+                    known = sorted(experiment.variants)
+                    raise ConfigError(
+                        f"{where}: experiments.{name}.{at}: unknown variant {variant!r}; {suggest(variant, known)}"
+                    )
+                blocks[f"{at}.{variant}"] = keys
         for block, keys in blocks.items():
             _override(dict(experiment.params), keys, f"{where}: experiments.{name}.{block}")
 
@@ -220,7 +230,7 @@ def _override(base: dict[str, Any], keys: dict[str, Any], where: str) -> dict[st
 def resolve_params(
     paper: PaperConfig, experiment: str, variant: str, scale: str, overrides: dict[str, Any]
 ) -> dict[str, Any]:
-    """Return the parameters of one cell: protocol, then scale, then variant, then the user's ``set``."""
+    """Return the parameters of one cell: protocol, scale, variant, scale for this variant, then the user's ``set``."""
     block = paper.experiments[experiment]
     where = f"{paper.home}/{paper.name}/config.yaml: experiments.{experiment}"
     if scale not in block.scales:
@@ -228,6 +238,7 @@ def resolve_params(
     params = dict(block.params)
     _override(params, block.scales[scale].params, f"{where}.scales.{scale}")
     _override(params, block.variants[variant], f"{where}.variants.{variant}")
+    _override(params, block.scales[scale].variants.get(variant, {}), f"{where}.scales.{scale}.variants.{variant}")
     prefix = f"{paper.name}.{experiment}."
     mine = {k.removeprefix(prefix): v for k, v in overrides.items() if k.startswith(prefix)}
     return _override(params, mine, f"config: set: {prefix.rstrip('.')}")

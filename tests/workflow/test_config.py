@@ -74,6 +74,15 @@ def test_protocol_scale_variant_user_are_laid_over_each_other(root):
     assert params["encoder_lr"] == 1e-3, "the protocol's"
 
 
+def test_a_scale_may_change_one_variant_alone(root):
+    paper = load_paper(root, "attribute_unlearning")
+    many, few = (resolve_params(paper, "cifar10", v, "reduced", {}) for v in ("before", "before_deep"))
+    assert few["train_images"] < many["train_images"], "deep networks see fewer images at reduced"
+    assert few["depths"] == [34, 50]
+    whole = resolve_params(paper, "cifar10", "before_deep", "paper", {})
+    assert whole["train_images"] == paper.experiments["cifar10"].params["train_images"]
+
+
 @pytest.mark.parametrize(
     ("given", "words"),
     [
@@ -108,6 +117,11 @@ def folder(root, tmp_path):
         ),
         ("raw/thesis:mi_xx_chart", "raw/thesis", ["experiment/variant:metric"]),
         ("derange: {derange: true}", "derange: {deranged: true}", ["variants.derange", "unknown key 'deranged'"]),
+        (
+            "      quick:\n        seeds: 3\n        params:",
+            "      quick:\n        seeds: 3\n        variants: {thesys: {}}\n        params:",
+            ["scales.quick.variants", "unknown variant 'thesys'", "did you mean 'thesis'"],
+        ),
         ("name: infoshape", "name: other", ["does not match its folder"]),
         ("title: Neural", "titel: Neural", ["unknown key 'titel'", "did you mean 'title'"]),
         (
