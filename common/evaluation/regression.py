@@ -13,6 +13,7 @@ from common.evaluation.comparison import Comparison
 from common.evaluation.corrections import Change, Standing
 from common.evaluation.reproduced import Accepted
 
+LEAST_SEEDS = 3  # of two the spread may be next to nothing by luck: a band of 64 sd holds nothing or fails for nothing
 _ROUNDING = 1e-5  # six digits are kept in the file
 _LEVEL = 0.99
 _OF_ORDER = {"direction only", "underpowered", "not comparable"}
@@ -88,7 +89,7 @@ def regress(accepted: Sequence[Accepted], comparison: Comparison) -> list[Regres
                 seeds=ours.n if ours else 0,
                 low=low,
                 high=high,
-                inside=low <= ours.mean <= high if ours and old.sd is not None else None,
+                inside=low <= ours.mean <= high if ours and math.isfinite(low) else None,
                 fresh_verdict=row.judgement.verdict if row else "not run",
                 fresh_direction=row.judgement.direction if row else "",
                 fresh_data=row.data if row else "",
@@ -100,9 +101,9 @@ def regress(accepted: Sequence[Accepted], comparison: Comparison) -> list[Regres
 def band(old: Accepted, n: int) -> tuple[float, float]:
     """Return where the mean of ``n`` fresh seeds falls 99 times in 100 if nothing moved (t prediction interval).
 
-    Never narrower than the digits that the file keeps; infinite where one accepted seed gives no spread.
+    Never narrower than the digits that the file keeps; infinite where the accepted seeds are too few for a spread.
     """
-    if old.sd is None or old.n < 2:
+    if old.sd is None or old.n < LEAST_SEEDS:
         return (-math.inf, math.inf)
     half = float(student.ppf(0.5 + _LEVEL / 2, old.n - 1)) * old.sd * math.sqrt(1 / old.n + 1 / n)
     half = max(half, _ROUNDING * abs(old.mean))

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from common.evaluation import AgreementError
 from common.evaluation.corrections import Correction, read_corrections, unexplained
-from common.evaluation.regression import Regression
+from common.evaluation.regression import LEAST_SEEDS, Regression
 from common.evaluation.regression import regress as regress_numbers
 from common.evaluation.reproduced import label, read_reproduced
 from common.workflow.agreement import accepted_path, comparison_of
@@ -40,6 +40,8 @@ def regress(plan: Plan) -> int:
                 print(f"{label(path)}: {':'.join(key)}: {said}")
             if crossed := sum(row.crossed for row in here):
                 print(f"{label(path)}: {crossed} orders crossed p = 5 % within their bands, and did not turn round")
+            if few := sum(row.inside is None for row in here):
+                print(f"{label(path)}: {few} have no band: fewer than {LEAST_SEEDS} seeds were accepted")
             for reason in sorted({row.excused for row in found} - {""}):
                 rows = sum(row.excused == reason for row in found)
                 print(f"{label(path)}: {rows} not held: {reason}")

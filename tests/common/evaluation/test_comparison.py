@@ -1,6 +1,7 @@
 """The comparison: golden records give the golden tables; references hold; reproduced.csv and its bands."""
 
 import importlib.util
+import math
 from dataclasses import replace
 from pathlib import Path
 
@@ -173,6 +174,8 @@ def test_band_by_hand():
     assert band(accepted(), 5) == pytest.approx((0.94 - 0.029119, 0.94 + 0.029119), abs=1e-6)
     # no spread: the digits kept in the file
     assert band(accepted(sd=0.0), 5) == pytest.approx((0.94 - 9.4e-6, 0.94 + 9.4e-6))
+    assert band(accepted(n=3), 3)[0] > 0
+    assert band(accepted(n=2), 5) == (-math.inf, math.inf), "two seeds may agree by luck"
 
 
 def test_a_moved_number_and_a_moved_verdict_are_seen():
