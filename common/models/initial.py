@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 Module = TypeVar("Module", bound=nn.Module)
+_Weighted = nn.Conv1d | nn.Conv2d | nn.Conv3d | nn.Linear | nn.ConvTranspose1d | nn.ConvTranspose2d | nn.ConvTranspose3d
 
 
 def build(make: Callable[[], Module], generator: torch.Generator) -> Module:
@@ -25,25 +26,28 @@ def initialise(module: nn.Module, generator: torch.Generator) -> None:
     """Draw every layer's weights anew.
 
     Convolutions: Kaiming normal over the outgoing connections (He et al., arXiv:1502.01852), biases as torch's own;
-    linear layers: as torch's own; normalisations: one and nought.
+    transposed convolutions and linear layers: as torch's own; normalisations: one and nought. Raises ``ValueError`` for
+    another layer of torch's with weights: left alone it would start from no seed. A layer of ours starts itself.
     """
     for layer in module.modules():
         if isinstance(layer, nn.Conv1d | nn.Conv2d | nn.Conv3d):
             nn.init.kaiming_normal_(layer.weight, mode="fan_out", nonlinearity="relu", generator=generator)
             _bias(layer, layer.weight[0].numel(), generator)
-        elif isinstance(layer, nn.Linear):
-            bound = 1 / math.sqrt(layer.in_features)
-            layer.weight.uniform_(-bound, bound, generator=generator)
-            _bias(layer, layer.in_features, generator)
-        elif (
-            isinstance(layer, nn.BatchNorm1d | nn.BatchNorm2d | nn.GroupNorm | nn.LayerNorm)
-            and layer.weight is not None
-        ):
-            nn.init.ones_(layer.weight)
-            nn.init.zeros_(layer.bias)
+        elif isinstance(layer, nn.Linear | nn.ConvTranspose1d | nn.ConvTranspose2d | nn.ConvTranspose3d):
+            fan_in = layer.weight[0].numel()  # of a transposed convolution it is what torch takes for it
+            layer.weight.uniform_(-1 / math.sqrt(fan_in), 1 / math.sqrt(fan_in), generator=generator)
+            _bias(layer, fan_in, generator)
+        elif isinstance(layer, nn.BatchNorm1d | nn.BatchNorm2d | nn.GroupNorm | nn.LayerNorm):
+            if layer.weight is not None:
+                nn.init.ones_(layer.weight)
+                nn.init.zeros_(layer.bias)
+        elif type(layer).__module__.startswith("torch.") and next(layer.parameters(recurse=False), None) is not None:
+            raise ValueError(
+                f"no start from a seed is known for {type(layer).__name__}; say in initial.py how it starts"
+            )
 
 
-def _bias(layer: nn.Conv1d | nn.Conv2d | nn.Conv3d | nn.Linear, fan_in: int, generator: torch.Generator) -> None:
+def _bias(layer: _Weighted, fan_in: int, generator: torch.Generator) -> None:
     if layer.bias is not None:
         layer.bias.uniform_(-1 / math.sqrt(fan_in), 1 / math.sqrt(fan_in), generator=generator)
 
