@@ -36,6 +36,10 @@ class Origin(_Strict):
     subset: bool = False
     sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
 
+    def using(self, used: int, whole: int) -> Origin:
+        """Return the origin of a run on ``used`` of ``whole`` rows: with fewer it is one on a subset."""
+        return self.model_copy(update={"subset": self.subset or used < whole})
+
 
 class Provenance(_Strict):
     """Where a record comes from: code, environment, machine and cost. Seconds and memory may differ between runs."""

@@ -39,9 +39,9 @@ class Pictures:
     @property
     def origin(self) -> Origin:
         """Origin of the data; a run that leaves images of the train or test split out is one on a subset."""
-        left_out = any(len(self.rows(split, 0)) < len(self._split(split)) for split in ("train", "test"))
-        origin = self.found.origin
-        return origin.model_copy(update={"subset": origin.subset or left_out})
+        splits = ("train", "test")
+        used, whole = sum(len(self.rows(s, 0)) for s in splits), sum(len(self._split(s)) for s in splits)
+        return self.found.origin.using(used, whole)
 
     @property
     def sizes(self) -> dict[str, float]:

@@ -140,7 +140,8 @@ def run(job: Job, seeds: list[int]) -> tuple[dict[int, Outcome], Origin, str]:
     for k, seed in enumerate(seeds):
         status = "diverged" if seed in work.bad else "ok"
         outcomes[seed] = Outcome(work.metrics[k], work.series[k], status, work.bad.get(seed, ""))
-    return outcomes, work.faces.origin, work.machine.dtype
+    used = sum(mean.shape[1] for mean, _ in work.moments.values())
+    return outcomes, work.faces.origin.using(used, sum(map(len, work.rows.values()))), work.machine.dtype
 
 
 def main(argv: Sequence[str] | None = None) -> int:

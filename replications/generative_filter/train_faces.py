@@ -95,7 +95,8 @@ def run(job: Job, seeds: list[int]) -> tuple[dict[int, Outcome], Origin, str]:
         metrics = judge(net, found["test"][0], images["test"], machine.device) if status == "ok" else {}
         series = {name: series_of(trainer.history[name], 0, 5) for name in ("error", "kl", "steepness")}
         outcomes[seed] = Outcome(metrics, series, status, message)
-    return outcomes, faces.origin, machine.dtype
+    origin = faces.origin.using(sum(map(len, images.values())), sum(map(len, rows.values())))
+    return outcomes, origin, machine.dtype
 
 
 def judge(net: FaceVAE, mean: Tensor, images: Tensor, device: torch.device) -> dict[str, float]:

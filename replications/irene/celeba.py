@@ -110,7 +110,7 @@ def run(job: Job, seeds: list[int]) -> tuple[dict[int, Outcome], Origin, str]:
     work = Experiment(job, seeds)
     outcomes = {seed: work.one_seed(seed) for seed in seeds}
     work.progress.close()
-    return outcomes, work.faces.found.origin, work.machine.dtype
+    return outcomes, work.faces.origin, work.machine.dtype
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -72,4 +72,5 @@ def read_digits(job: Job, p: dict[str, Any]) -> Digits:
     parts = {split: found.part(split) for split in ("train", "test")}
     grey = {s: torch.from_numpy(part.images[:, :, ::step, ::step].copy()) for s, part in parts.items()}
     labels = {s: torch.from_numpy(next(iter(part.labels.values())).copy()) for s, part in parts.items()}
-    return Digits(grey, labels, found.origin, p)
+    used = sum(min(p[f"{split}_images"], len(y)) for split, y in labels.items())
+    return Digits(grey, labels, found.origin.using(used, sum(map(len, labels.values()))), p)

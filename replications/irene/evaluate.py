@@ -61,7 +61,7 @@ class Attacks:
     @property
     def origin(self) -> Origin:
         """Origin of the data."""
-        return self.data.found.origin if isinstance(self.data, faces.Faces) else self.data.origin
+        return self.data.origin
 
     def models(self, seed: int) -> Iterator[Model]:
         """Yield the models of a seed with the rows to attack them with."""

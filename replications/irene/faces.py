@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from common.data import load
 from common.data.framing import Framing
 from common.data.sets import ImageSet
+from common.results import Origin
 from common.training.augment import flip, images, normalise
 from common.training.batches import Batch
 from common.training.seeding import derive
@@ -35,10 +36,20 @@ class Faces:
     found: ImageSet
     p: dict[str, Any]
 
+    @property
+    def origin(self) -> Origin:
+        """Origin of the faces; a run that leaves some of a split out is one on a subset."""
+        lengths = {split: len(self.found.splits[split]) for split in SPLITS}
+        used = sum(min(n, self._wanted(split)) for split, n in lengths.items())
+        return self.found.origin.using(used, sum(lengths.values()))
+
+    def _wanted(self, split: str) -> int:
+        return self.p["train_images"] if split == "train" else self.p["test_images"]
+
     def rows(self, split: str, target: str, seed: int) -> NDArray[np.int64]:
         """Return the rows of a split: all, or as many as the scale asks for, or equal (target x gender) cells."""
         rows = self.found.splits[split]
-        wanted = self.p["test_images"] if split != "train" else self.p["train_images"]
+        wanted = self._wanted(split)
         if wanted < len(rows):
             random = np.random.default_rng(derive("irene", "faces", split, seed))
             rows = np.sort(random.permutation(rows)[:wanted])

@@ -112,8 +112,8 @@ def load_rows(job: Job, seeds: list[int], p: dict[str, Any]) -> tuple[Rows, Rows
         train, test = (_take(table, rows) for rows in (chosen[:cut], chosen[cut:]))
         pairs.append(standardised(train, test, p["own_statistics"]))
     parts = [_stack([pair[k] for pair in pairs]) for k in (0, 1)]
-    fewer = min(total, wanted) < p["published_rows"] <= len(source.frame)  # rows with gaps are no subset's mark
-    origin = source.origin.model_copy(update={"subset": source.origin.subset or fewer})
+    printed = p["published_rows"] if p["published_rows"] <= len(source.frame) else 0  # else the set itself is marked
+    origin = source.origin.using(min(total, wanted), printed)  # rows with gaps are no subset's mark
     return parts[0], parts[1], origin, table.names
 
 

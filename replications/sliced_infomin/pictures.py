@@ -59,24 +59,32 @@ def load_domains(job: Job) -> tuple[Domains, Origin]:
     sets = [load(name, **job.sources, framing=Framing(size=32)) for name in names]
     label = "digit" if p["pair"] == "mm" else "class"
     classes = tuple("0123456789") if p["pair"] == "mm" else SHARED
-    parts = []
+    parts, used, whole = [], 0, 0
     for found in sets:
         for split, limit in (("train", p["train_rows"]), ("test", p["test_rows"])):
-            parts.append(_chosen(found, label, classes, found.splits[split], limit))
-    return Domains(*parts, len(classes)), sets[1].origin
+            part, there = _chosen(found, label, classes, found.splits[split], limit)
+            parts.append(part)
+            used, whole = used + len(part.y), whole + there
+    return Domains(*parts, len(classes)), sets[1].origin.using(used, whole)
 
 
-def _chosen(found: ImageSet, label: str, classes: tuple[str, ...], rows: NDArray, limit: int) -> Labelled:
-    """Return up to ``limit`` rows (0 = all) of the shared classes, numbered alike in both domains, as three colours."""
+def _chosen(
+    found: ImageSet, label: str, classes: tuple[str, ...], rows: NDArray, limit: int
+) -> tuple[Labelled, int]:
+    """Return up to ``limit`` rows (0 = all) of the shared classes, numbered alike in both domains, as three colours.
+
+    With them how many there are.
+    """
     own = [{"automobile": "car"}.get(name, name) for name in found.classes[label]]
     number = np.array([classes.index(name) if name in classes else -1 for name in own])
     y = number[found.labels[label][rows]]
     rows, y = rows[y >= 0], y[y >= 0]
+    there = len(rows)
     if limit and len(rows) > limit:  # spread over the whole part: some sets lie in the order of their classes
         pick = np.linspace(0, len(rows) - 1, limit).astype(int)
         rows, y = rows[pick], y[pick]
     x = torch.from_numpy(np.ascontiguousarray(found.images[rows]))
-    return Labelled(x.expand(-1, 3, -1, -1).contiguous(), torch.from_numpy(y))
+    return Labelled(x.expand(-1, 3, -1, -1).contiguous(), torch.from_numpy(y)), there
 
 
 def load_sprites(job: Job, seed: int) -> tuple[Attributed, Origin]:
@@ -87,6 +95,7 @@ def load_sprites(job: Job, seed: int) -> tuple[Attributed, Origin]:
     p = job.config.params
     found = load("dsprites", **job.sources)
     rows = np.flatnonzero(found.labels["scale"] >= 3)
+    whole = len(rows)
     generator = np.random.default_rng(seed)
     if p["rows"] and p["rows"] < len(rows):
         rows = np.sort(generator.permutation(rows)[: p["rows"]])
@@ -96,7 +105,7 @@ def load_sprites(job: Job, seed: int) -> tuple[Attributed, Origin]:
         small = interpolate(part, size=(32, 32), mode="bilinear", antialias=True, align_corners=False)
         images[start : start + 4096] = small.round().clamp(0, 255).to(torch.uint8)
     labels = torch.from_numpy(np.asarray(found.labels["shape"])[rows])
-    return _split(images, labels, tuple(found.classes["shape"]), seed), found.origin
+    return _split(images, labels, tuple(found.classes["shape"]), seed), found.origin.using(len(rows), whole)
 
 
 def load_faces(job: Job, seed: int) -> tuple[Attributed, Origin]:
@@ -113,7 +122,7 @@ def load_faces(job: Job, seed: int) -> tuple[Attributed, Origin]:
     rows = np.arange(len(found))[: p["rows"] or None]
     images = torch.from_numpy(np.ascontiguousarray(found.images[rows]))
     labels = torch.from_numpy(np.asarray(found.labels["Smiling"])[rows])
-    return _split(images, labels, ("not smiling", "smiling"), seed), found.origin
+    return _split(images, labels, ("not smiling", "smiling"), seed), found.origin.using(len(rows), len(found))
 
 
 def pie_files(folder: Path) -> list[Path]:

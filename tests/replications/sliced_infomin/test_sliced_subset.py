@@ -9,6 +9,7 @@ from common.workflow.config import load_paper, load_yaml
 from common.workflow.job import Job
 from common.workflow.resolve import resolve
 from replications.sliced_infomin.fair_tables import load_rows
+from replications.sliced_infomin.pictures import load_domains, load_faces
 from tests.handmade import PROVENANCE
 
 ROWS = 400 + 150
@@ -57,3 +58,20 @@ def test_adult_at_reduced_is_a_subset_and_at_paper_is_none(root):
         for cell in ("adult/none", "adult/slice", "adult_clean/slice"):
             p = plan.job("sliced_infomin", cell).params
             assert (p["train_rows"] + p["test_rows"] < p["published_rows"]) is subset, (scale, cell)
+
+
+def drawn(root, folder, cell, **params):
+    """Return a job on stand-ins with some parameters of its own."""
+    given = {"scale": "quick", "papers": "sliced_infomin", "data": "standin", "device": "cpu"}
+    plan = resolve(root, {**load_yaml(root / "config/default.yaml"), **given})
+    job = Job(plan.job("sliced_infomin", cell), folder, folder, root)
+    job.config.params.update(params)
+    return job
+
+
+@pytest.mark.parametrize(("rows", "subset"), [(0, False), (10, True)])
+def test_pictures_that_are_left_out_make_a_subset(root, tmp_path, rows, subset):
+    faces = drawn(root, tmp_path, "faces/slice", rows=rows)
+    assert load_faces(faces, 0)[1].subset is subset
+    domains = drawn(root, tmp_path, "domains/mm_slice", train_rows=0, test_rows=rows)
+    assert load_domains(domains)[1].subset is subset
