@@ -68,9 +68,7 @@ def load_domains(job: Job) -> tuple[Domains, Origin]:
     return Domains(*parts, len(classes)), sets[1].origin.using(used, whole)
 
 
-def _chosen(
-    found: ImageSet, label: str, classes: tuple[str, ...], rows: NDArray, limit: int
-) -> tuple[Labelled, int]:
+def _chosen(found: ImageSet, label: str, classes: tuple[str, ...], rows: NDArray, limit: int) -> tuple[Labelled, int]:
     """Return up to ``limit`` rows (0 = all) of the shared classes, numbered alike in both domains, as three colours.
 
     With them how many there are.

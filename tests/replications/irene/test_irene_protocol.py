@@ -15,9 +15,11 @@ from common.training.machine import Machine
 from common.training.parts import Part
 from common.training.schedules import MultiStep
 from common.training.trainer import Trainer
-from common.workflow.config import load_paper, resolve_params
+from common.workflow.config import load_paper, load_yaml, resolve_params
+from common.workflow.job import Job
+from common.workflow.resolve import resolve
 from replications.irene import cost, faces, networks
-from replications.irene.digits import Digits, colour
+from replications.irene.digits import Digits, colour, read_digits
 from replications.irene.training import step
 
 CPU = Machine(torch.device("cpu"), None)
@@ -153,6 +155,14 @@ class TestDigits:
         first, second = digits.rows("train", 0), digits.rows("train", 1)
         assert len(set(first.tolist())) == 100
         assert not torch.equal(first, second)
+
+    @pytest.mark.parametrize(("train", "subset"), [(60_000, False), (10, True)])
+    def test_digits_that_are_left_out_make_a_subset(self, root, tmp_path, train, subset):
+        given = {"scale": "quick", "papers": "irene", "data": "standin", "device": "cpu"}
+        plan = resolve(root, {**load_yaml(root / "config/default.yaml"), **given})
+        job = Job(plan.job("irene", "biased_mnist/baseline"), tmp_path, tmp_path, root)
+        p = {**job.config.params, "train_images": train, "test_images": 10_000}
+        assert read_digits(job, p).origin.subset is subset
 
     def test_coloured_batch(self):
         grey = torch.tensor([[[[0, 7]]]], dtype=torch.uint8)
