@@ -70,11 +70,7 @@ def vector_of(records: Sequence[Record], metric: str) -> dict[int, float]:
 
 def describe_data(records: Sequence[Record]) -> str:
     """Return the data sets of some records in words, a stand-in or a subset named as such."""
-    words = set()
-    for record in records:
-        kind = "STAND-IN" if record.dataset.kind == "stand-in" else record.dataset.kind
-        words.add(f"{record.dataset.name} ({kind}{', subset' if record.dataset.subset else ''})")
-    return "; ".join(sorted(words))
+    return "; ".join(sorted({record.dataset.words for record in records}))
 
 
 def is_stand_in(data: str) -> bool:

@@ -42,7 +42,7 @@ def stamp(records: Sequence[Record], note: str = "") -> str:
     """Return one line that says at which scale, in which variants, over how many seeds and on which data it stands."""
     variants = ", ".join(sorted({record.variant for record in records}))
     scales = ", ".join(sorted({record.scale for record in records}))
-    data = ", ".join(sorted({f"{record.dataset.name} ({record.dataset.kind})" for record in records}))
+    data = "; ".join(sorted({record.dataset.words for record in records}))
     seeds = len({record.seed for record in records})
     bad = sum(record.status != "ok" for record in records)
     parts = [f"scale {scales}", f"variant {variants}", f"{seeds} seed{'s' if seeds != 1 else ''}", data]

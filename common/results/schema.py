@@ -36,6 +36,12 @@ class Origin(_Strict):
     subset: bool = False
     sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
 
+    @property
+    def words(self) -> str:
+        """The set's name and what it is; a stand-in or a subset is named as such."""
+        kind = "STAND-IN" if self.kind == "stand-in" else self.kind
+        return f"{self.name} ({kind}{', subset' if self.subset else ''})"
+
     def using(self, used: int, whole: int) -> Origin:
         """Return the origin of a run on ``used`` of ``whole`` rows: with fewer it is one on a subset."""
         return self.model_copy(update={"subset": self.subset or used < whole})

@@ -45,7 +45,7 @@ def _markdown(frame: pd.DataFrame, options: argparse.Namespace, records: Sequenc
         "| " + " | ".join(str(v).replace("|", "\\|") for v in row) + " |" for row in frame.itertuples(index=False)
     ]
     scales = ", ".join(sorted({r.scale for r in records}))
-    data = ", ".join(sorted({f"{r.dataset.name} ({r.dataset.kind})" for r in records}))
+    data = "; ".join(sorted({r.dataset.words for r in records}))
     seeds = len({r.seed for r in records})
     lines += ["", f"± is the standard deviation over {seeds} seeds; scale {scales}; data {data}."]
     return "\n".join(lines) + "\n"

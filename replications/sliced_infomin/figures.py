@@ -86,8 +86,10 @@ def slices_of(record: Record) -> int:
 def slices(records: Sequence[Record], title: str) -> Figure:
     """Draw rho*(Z, T) against the number of slices, ours with a band, the poster's points as read by eye."""
     titles = {"census": "US Census", "adult": "UCI Adult (with the leak)", "dsprites": "dSprites"}
-    fig, panels = figure(3, width=2.9)
-    for axes, (name, points) in zip(panels, PRINTED_SLICES.items(), strict=True):
+    asked = [name for name in PRINTED_SLICES if of(records, JUDGED.get(name, name))]
+    fig, panels = figure(len(asked), width=2.9)
+    for axes, name in zip(panels, asked, strict=True):
+        points = PRINTED_SLICES[name]
         axes.plot(list(points), list(points.values()), "x--", color="0.5", label="poster", linewidth=0.8)
         found = [r for r in of(records, JUDGED.get(name, name)) if r.metrics]
         counts = sorted({slices_of(r) for r in found})
