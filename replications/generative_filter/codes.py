@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from common.data import ImageSet, load
+from common.results import Origin
 from common.training.checkpoint import load_tensors
 from common.workflow.job import Job
 
@@ -38,6 +39,11 @@ class Codes:
 def digits_of(job: Job) -> ImageSet:
     """Return MNIST, or what stands in for it."""
     return load("mnist", **job.sources)
+
+
+def origin_of(job: Job, seeds: Sequence[int]) -> Origin:
+    """Return the data behind the codes as the VAE's record names it: no later reader sees more rows than it did."""
+    return job.needed(job.config.needs[0], seeds[0]).dataset
 
 
 def read_moments(job: Job, seeds: Sequence[int], split: str, cell: str) -> tuple[Tensor, Tensor]:

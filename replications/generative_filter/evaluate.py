@@ -23,7 +23,7 @@ from common.training.progress import Progress
 from common.workflow.job import Job, Outcome
 from common.workflow.job import main as run_job
 from replications.generative_filter import attack
-from replications.generative_filter.codes import CIRCLES, LABELS, Codes, digits_of, label, read_codes
+from replications.generative_filter.codes import CIRCLES, LABELS, Codes, digits_of, label, origin_of, read_codes
 from replications.generative_filter.information import lnc_information, lnc_literal, mixed_information
 from replications.generative_filter.method import classifier
 from replications.generative_filter.reading import read
@@ -189,7 +189,7 @@ def run(job: Job, seeds: list[int]) -> tuple[dict[int, Outcome], Origin, str]:
         part()
     work.progress.close()
     outcomes = {s: Outcome(work.metrics[k], work.series[k]) for k, s in enumerate(seeds)}
-    return outcomes, work.digits.origin, machine.dtype
+    return outcomes, origin_of(job, seeds), machine.dtype
 
 
 def main(argv: Sequence[str] | None = None) -> int:

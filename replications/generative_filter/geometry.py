@@ -19,7 +19,7 @@ from common.training.machine import prepare
 from common.training.seeding import derive
 from common.workflow.job import Job, Outcome
 from common.workflow.job import main as run_job
-from replications.generative_filter.codes import digits_of, label, read_codes
+from replications.generative_filter.codes import digits_of, label, origin_of, read_codes
 from replications.generative_filter.release import Released, draws, read_mechanisms
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -63,7 +63,7 @@ def run(job: Job, seeds: list[int]) -> tuple[dict[int, Outcome], Origin, str]:
                 metrics[f"silhouette_{group}_{name}"] = float(silhouette_score(points, of))
         series["digits"] = truth.tolist()
         outcomes[seed] = Outcome(metrics, series)
-    return outcomes, digits.origin, machine.dtype
+    return outcomes, origin_of(job, seeds), machine.dtype
 
 
 def main(argv: Sequence[str] | None = None) -> int:

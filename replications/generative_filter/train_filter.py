@@ -19,7 +19,7 @@ from common.training.machine import Machine, prepare
 from common.workflow.job import Job, Outcome
 from common.workflow.job import main as run_job
 from replications.generative_filter import method
-from replications.generative_filter.codes import LABELS, Codes, digits_of, label, read_codes
+from replications.generative_filter.codes import LABELS, Codes, digits_of, label, origin_of, read_codes
 from replications.generative_filter.game import Data, Game
 from replications.generative_filter.theory import mechanism_kl
 
@@ -41,7 +41,7 @@ def run(job: Job, seeds: list[int]) -> tuple[dict[int, Outcome], Origin, str]:
     digits = digits_of(job)
     codes = read_codes(job, seeds, digits, "train", job.config.needs[0])
     data = data_of(codes, p["private"], p["utility"])
-    return play(job, seeds, data, codes, machine, ("h", "nu", "distortion")), digits.origin, machine.dtype
+    return play(job, seeds, data, codes, machine, ("h", "nu", "distortion")), origin_of(job, seeds), machine.dtype
 
 
 def play(

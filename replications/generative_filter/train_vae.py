@@ -99,7 +99,8 @@ def run(job: Job, seeds: list[int]) -> tuple[dict[int, Outcome], Origin, str]:
         status, message = trainer.status(k)
         metrics = judge(net, k, test, machine.device) if status == "ok" else {}
         outcomes[seed] = Outcome(metrics, {"loss": series_of(trainer.history["loss"], k)}, status, message)
-    return outcomes, digits.origin, machine.dtype
+    whole = sum(len(digits.splits[split]) for split in ("train", "test"))
+    return outcomes, digits.origin.using(len(train) + len(test), whole), machine.dtype
 
 
 def judge(net: VAE, member: int, images: Tensor, device: torch.device) -> dict[str, float]:

@@ -25,7 +25,7 @@ from common.training.seeding import derive
 from common.workflow.job import Job, Outcome
 from common.workflow.job import main as run_job
 from replications.generative_filter import method
-from replications.generative_filter.codes import Codes, digits_of, label, read_codes
+from replications.generative_filter.codes import Codes, digits_of, label, origin_of, read_codes
 from replications.generative_filter.game import Data, Game
 from replications.generative_filter.reading import read
 from replications.generative_filter.release import Released, draws
@@ -99,7 +99,7 @@ def run(job: Job, seeds: list[int]) -> tuple[dict[int, Outcome], Origin, str]:
     for k, seed in enumerate(seeds):
         status = "diverged" if seed in bad else "ok"
         outcomes[seed] = Outcome({} if seed in bad else metrics[k], {}, status, bad.get(seed, ""))
-    return outcomes, digits.origin, machine.dtype
+    return outcomes, origin_of(job, seeds), machine.dtype
 
 
 def main(argv: Sequence[str] | None = None) -> int:

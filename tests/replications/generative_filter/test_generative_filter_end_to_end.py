@@ -96,6 +96,13 @@ def test_every_published_value_has_its_number(finished):
                 assert record.dataset.kind == "stand-in"
 
 
+def test_digits_that_the_vae_left_out_mark_every_later_record(finished):
+    plan, results = finished
+    for cell in ("vae/paper", "filter1/filter", "attack2/filter", "users/paper", "geometry/paper"):
+        assert all(record.dataset.subset for record in records_of(plan, results, cell)), cell
+    assert not any(record.dataset.subset for record in records_of(plan, results, "adult_filter/filter"))
+
+
 def test_budgets_are_met_and_told(finished):
     plan, results = finished
     for cell in ("filter1/filter", "filter2/gaussian", "adult_filter/filter"):
