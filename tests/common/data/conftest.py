@@ -38,7 +38,7 @@ def real(tmp_path_factory):
     def load_or_skip(name, **how):
         found = load(name, **how)
         if found is None:
-            pytest.skip("real set not at hand")
+            pytest.skip(f"{name}: the real set is neither in data/raw nor in a mirror beside this checkout")
         return found
 
     return load_or_skip

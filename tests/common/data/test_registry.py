@@ -96,7 +96,7 @@ def test_every_subset_of_the_design_has_its_parent():
 def test_checksums_agree_with_the_list_beside_the_mirror():
     listed = MIRROR / "SHA256SUMS"
     if not listed.exists():
-        pytest.skip("real set not at hand")
+        pytest.skip("no mirror of the data sets, with its list of checksums, beside this checkout")
     sums = dict(reversed(line.split()) for line in listed.read_text().splitlines())
     compared = 0
     for entry in default_registry().sets.values():
