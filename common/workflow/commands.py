@@ -15,7 +15,7 @@ def resolve_files(plan: Plan) -> int:
     """Write every cell's resolved configuration and say how to run it by hand."""
     for own in listed(plan):
         for job in own.trainings():
-            print(f"python -m {job.module} {job.file}")
+            print(f"python -m {job.module} {job.files[0]}")
     return 0
 
 

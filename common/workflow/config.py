@@ -58,9 +58,14 @@ class Artefact(Strict):
 
 
 class ScaleSettings(Strict):
-    """What one scale changes: how many seeds, keys of ``params``, and further keys for single variants."""
+    """What one scale changes: how many seeds, keys of ``params``, and further keys for single variants.
+
+    ``together``: one process makes all variants, one after another. For cells of a second, where loading the libraries
+    takes longer than the work.
+    """
 
     seeds: int = Field(ge=1)
+    together: bool = False
     params: dict[str, Any] = {}
     variants: dict[Name, dict[str, Any]] = {}
 
@@ -191,13 +196,18 @@ def _check_references(paper: PaperConfig, where: str) -> None:
             if cell not in cells:
                 raise ConfigError(f"{where}: artefacts.{artefact}: unknown cell {cell!r}; {suggest(cell, cells)}")
     for name, experiment in paper.experiments.items():
-        for needed in [cell for variant in experiment.variants for cell in experiment.needs_of(variant)]:
-            if needed not in cells:
-                raise ConfigError(
-                    f"{where}: experiments.{name}.needs: unknown cell {needed!r}; {suggest(needed, cells)}"
-                )
+        needed = [cell for variant in experiment.variants for cell in experiment.needs_of(variant)]
+        for cell in needed:
+            if cell not in cells:
+                raise ConfigError(f"{where}: experiments.{name}.needs: unknown cell {cell!r}; {suggest(cell, cells)}")
         blocks = {f"variants.{v}": keys for v, keys in experiment.variants.items()}
+        own = [cell for cell in needed if cell.split("/")[0] == name]
         for scale, settings in experiment.scales.items():
+            if settings.together and own:
+                raise ConfigError(
+                    f"{where}: experiments.{name}.scales.{scale}.together: its variants need one another "
+                    f"({own[0]}); leave it out, so that each has a process"
+                )
             blocks[f"scales.{scale}.params"] = settings.params
             for variant, keys in settings.variants.items():
                 at = f"scales.{scale}.variants"

@@ -8,7 +8,9 @@ from __future__ import annotations
 import re
 import shlex
 import sys
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from itertools import chain, groupby
 from pathlib import Path
 
 from common.workflow.resolve import Plan
@@ -18,7 +20,10 @@ PYTHON = shlex.quote(sys.executable)
 
 @dataclass(frozen=True)
 class Training:
-    """One training or evaluation job: a cell with all its seeds."""
+    """One training or evaluation job: a cell with all its seeds, or several cells that one process makes in turn.
+
+    ``files`` are the resolved configurations, one per cell.
+    """
 
     rule: str
     cell: str
@@ -26,7 +31,7 @@ class Training:
     records: list[str]
     weights: list[str]
     module: str
-    file: str
+    files: list[str]
     code: str
     settings: dict
     threads: int
@@ -62,6 +67,21 @@ class Dag:
             for variant in block.variants
         ]
 
+    def processes(self) -> list[Training]:
+        """Return the jobs as they are started: a process per cell, or one for the cells that a scale makes together."""
+        joined = self.joined()
+        shared = [self._as_one(name, list(jobs)) for name, jobs in groupby(joined, _experiment)]
+        return [job for job in self.trainings() if job not in joined] + shared
+
+    def joined(self) -> list[Training]:
+        """Return the jobs of single cells that share a process: what may still be asked for one by one.
+
+        Cells that are made on request alone are not among them.
+        """
+        blocks, wanted = self.config.experiments, self.wanted
+        together = {name for name, block in blocks.items() if block.scales[self.plan.scale].together}
+        return [job for job in self.trainings() if job.cell in wanted and _experiment(job) in together]
+
     def training(self, cell: str) -> Training:
         """Return the job of one cell; its resolved configuration is written beside its records."""
         experiment, variant = cell.split("/")
@@ -75,7 +95,7 @@ class Dag:
             records=self.plan.records(self.name, cell),
             weights=self._weights(cell),
             module=block.module,
-            file=self._configuration(cell),
+            files=[self._configuration(cell)],
             code=job.code,
             settings=job.identity,
             threads=block.threads,
@@ -161,6 +181,7 @@ class Dag:
     def targets(self) -> list[str]:
         """Every name that may be asked for of this paper or benchmark."""
         names = [self.name, *(d.rule for d in self.drawings()), *(t.rule for t in self.trainings())]
+        names += dict.fromkeys(f"{self.name}_{_experiment(job)}" for job in self.joined())
         if self.comparison:
             names.append(f"{self.name}_compare")
         for path in self.own_rules:
@@ -171,6 +192,23 @@ class Dag:
     def comparison_code(self) -> str:
         """Fingerprint of the code that judges."""
         return self.plan.code("common.evaluation.tables")
+
+    def _as_one(self, experiment: str, jobs: list[Training]) -> Training:
+        """Return one job that does what the jobs of an experiment's cells do."""
+
+        def all_of(lists: Iterable[list[str]]) -> list[str]:
+            return list(dict.fromkeys(chain.from_iterable(lists)))
+
+        return replace(
+            jobs[0],
+            rule=f"{self.name}_{experiment}",
+            cell=experiment,
+            inputs=all_of(job.inputs for job in jobs),
+            records=all_of(job.records for job in jobs),
+            weights=all_of(job.weights for job in jobs),
+            files=all_of(job.files for job in jobs),
+            settings={job.cell: job.settings for job in jobs},
+        )
 
     def _configuration(self, cell: str) -> str:
         """Write a cell's resolved configuration and return its path; a disk that will not have it ends the run."""
@@ -193,6 +231,10 @@ class Dag:
 
     def _left_by(self, cell: str) -> list[str]:
         return self.plan.records(self.name, cell) + self._weights(cell)
+
+
+def _experiment(job: Training) -> str:
+    return job.cell.split("/", maxsplit=1)[0]
 
 
 def dags(plan: Plan) -> list[Dag]:

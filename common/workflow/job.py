@@ -1,4 +1,4 @@
-"""A job: a resolved configuration (a file) and seeds in, one record per seed out, resumable at any moment.
+"""A job: resolved configurations (files) and seeds in, one record per cell and seed out, resumable at any moment.
 
 A paper's ``experiment.py`` hands :func:`main` a function from a job and the seeds still to run to one outcome per
 seed. Seeds whose record was left by the same code and parameters are kept, so a rerun extends and never repeats.
@@ -108,31 +108,38 @@ Run = Callable[[Job, list[int]], tuple[Mapping[int, Outcome], Origin, str]]
 
 
 def main(argv: Sequence[str] | None, run: Run, root: Path, description: str) -> int:
-    """Run the seeds of a cell that are not on record yet; returns the process's exit status.
+    """Run the seeds of a cell, or of several in turn, that are not on record yet; returns the process's exit status.
 
-    ``run(job, seeds)`` returns the outcomes by seed, the origin of the data, and the dtype of the products.
+    ``run(job, seeds)`` returns the outcomes by seed, the origin of the data, and the dtype of the products. A cell that
+    ends with an error is no hindrance to those after it. Peak memory is the process's: that of its largest cell so far.
     """
     parser = argparse.ArgumentParser(description=description)
-    parser.add_argument("config", type=Path, help="resolved configuration (python -m common.workflow resolve)")
+    told = "resolved configuration (python -m common.workflow resolve); of several, one cell is made after another"
+    parser.add_argument("config", type=Path, nargs="+", help=told)
     parser.add_argument("--results", type=Path, default=Path("results"), help="where records go (default: results)")
     parser.add_argument("--seeds", type=_seed, nargs="+", help="only these seeds (default: 0 .. seeds-1)")
     options = parser.parse_args(argv)
+    return max([_run_cell(path, options.results, options.seeds, run, root) for path in options.config])
+
+
+def _run_cell(path: Path, results: Path, seeds: list[int] | None, run: Run, root: Path) -> int:
+    """Run what one cell lacks; an error is one line that names it, and 1."""
     try:
-        config = read_config(options.config)
-        job = Job(config, store.cell_folder(options.results, config.cell), options.results, root)
-        todo = missing_seeds(job, sorted(set(options.seeds or range(config.seeds))))
+        config = read_config(path)
+        job = Job(config, store.cell_folder(results, config.cell), results, root)
+        todo = missing_seeds(job, sorted(set(seeds or range(config.seeds))))
         for seed in todo:
             set_aside_unreadable(record_path(job.results, config.cell, seed))
         if todo:
             _run_and_write(job, todo, run)
     except (ConfigError, RecordError, DataError, OSError) as error:
-        print(f"{config_name(options.config)}: {error}", file=sys.stderr)
+        print(f"{config_name(path)}: {error}", file=sys.stderr)
         return 1
     except (MemoryError, RuntimeError) as error:
         if not _lacks_memory(error):
             raise
         print(
-            f"{config_name(options.config)}: not enough memory ({_first_line(error)}); give the job more, or run fewer "
+            f"{config_name(path)}: not enough memory ({_first_line(error)}); give the job more, or run fewer "
             "seeds at a time with --seeds",
             file=sys.stderr,
         )

@@ -16,7 +16,7 @@ for own in OWNERS:
             own.comparison,
 
 
-for job in [job for own in OWNERS for job in own.trainings()]:
+for job in [job for own in OWNERS for job in own.processes()]:
 
     rule:
         name:
@@ -38,11 +38,22 @@ for job in [job for own in OWNERS for job in own.trainings()]:
         params:
             python=dag.PYTHON,
             module=job.module,
-            file=job.file,
+            files=job.files,
             code=job.code,
             settings=job.settings,
         shell:
-            "{params.python} -m {params.module} {params.file} 2>&1 | tee {log} >&2"
+            "{params.python} -m {params.module} {params.files} 2>&1 | tee {log} >&2"
+
+
+# A cell made together with others has a name of its own still: asking for it runs the process that makes them all.
+for job in [job for own in OWNERS for job in own.joined()]:
+
+    rule:
+        name:
+            job.rule
+        input:
+            job.records,
+            job.weights,
 
 
 for drawing in [drawing for own in OWNERS for drawing in own.drawings()]:

@@ -3,6 +3,7 @@ import json
 import pytest
 from cells import ORIGIN, configuration
 
+from common.data.errors import DataError
 from common.results import provenance, read
 from common.workflow.job import JobConfig, Outcome, main
 
@@ -71,6 +72,26 @@ def test_a_seed_that_is_no_number(cell, capsys):
     with pytest.raises(SystemExit):
         run(write(), "--seeds", "one")
     assert "'one' is not a seed" in capsys.readouterr().err
+
+
+def test_several_cells_are_made_in_turn_and_an_error_in_one_hinders_no_other(tmp_path, capsys):
+    def made(variant):
+        cell = {"paper": "p", "experiment": "e", "variant": variant, "scale": "quick"}
+        return configuration(tmp_path / variant, cell=cell, seeds=1)
+
+    def experiment(job, seeds):
+        if job.config.cell.variant == "bad":
+            raise DataError("no such set")
+        return {seed: Outcome({"value": 1.0}) for seed in seeds}, ORIGIN, "fp32"
+
+    paths = [made("good"), tmp_path / "none/e/v/config.json", made("bad"), made("better")]
+    results = tmp_path / "r"
+    assert main([*map(str, paths), "--results", str(results)], experiment, tmp_path, "test") == 1
+    missing, failed = capsys.readouterr().err.splitlines()
+    assert "no such configuration" in missing
+    assert failed == "e/v: no such set"
+    found = sorted(path.parent.name for path in results.rglob("seed=0.json"))
+    assert found == ["better", "good"]
 
 
 def test_a_diverged_seed_is_a_record_not_a_crash(cell):

@@ -105,6 +105,23 @@ def test_fairness_records_and_a_seed_alone_is_the_seed_of_a_stack(plan, results,
                 assert alone.metrics[name] == pytest.approx(judged[1].metrics[name], abs=0.02), (data, name)
 
 
+def test_cells_made_in_one_process_are_those_made_apart(plan, tmp_path):
+    """Nothing of a cell is left for the next: no random state, no switch."""
+    cells = ("adult/slice", "adult/vclub", "adult/none")
+    apart = {cell: [read(path) for path in launch(plan, tmp_path / "apart", cell)] for cell in cells}
+    paths = []
+    for cell in cells:
+        paths.append(tmp_path / cell / "config.json")
+        paths[-1].parent.mkdir(parents=True)
+        paths[-1].write_text(plan.job("sliced_infomin", cell).model_dump_json())
+    together = tmp_path / "together"
+    assert fairness.main([*map(str, reversed(paths)), "--results", str(together)]) == 0
+    for cell, alone in apart.items():
+        for seed in (0, 1):
+            found = read(record_path(together, plan.cell("sliced_infomin", cell), seed))
+            assert (found.metrics, found.series) == (alone[seed].metrics, alone[seed].series), cell
+
+
 def test_a_job_that_reads_codes_takes_them_as_they_were_trained(plan, results):
     """Codes of the saved encoder are those of the encoder that was saved."""
     launch(plan, results, "census/none")
