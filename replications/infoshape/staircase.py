@@ -8,7 +8,6 @@ et al. (arXiv:1905.06922) and Song & Ermon (arXiv:1910.06222). Every batch is fr
 from __future__ import annotations
 
 import hashlib
-import math
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -48,13 +47,6 @@ ESTIMATORS: dict[str, type[NeuralEstimator]] = {
     "remine": ReMINE,
     "interpolated": Interpolated,
 }
-
-
-def bound(name: str, batch: int, alpha: float) -> float:
-    """Return the largest value the estimator can take: ln K of InfoNCE, ln(K / alpha) of I_alpha, else infinity."""
-    if name == "infonce":
-        return math.log(batch)
-    return math.log(batch / alpha) if name == "interpolated" else math.inf
 
 
 def stairs(p: dict[str, Any], seed: int, progress: Progress | None = None) -> Callable[[int], tuple[Tensor, Tensor]]:
