@@ -113,4 +113,5 @@ def staircase(records: Sequence[Record], title: str) -> Figure:
         axes.set_ylim(-1, 1.5 * max(p["information"]))
     panels[0].set_ylabel("I(x;y) (nats)")
     panels[len(panels) // 2].set_xlabel(f"iteration (batches of {p['batch']})")
-    return finish(fig, title, records, "dotted: truth (black) and the estimator's own limit (red; I_alpha may pass its own by a nat at most)")
+    note = "dotted: truth (black) and the estimator's own limit (red; I_alpha may pass its own by a nat at most)"
+    return finish(fig, title, records, note)
