@@ -27,6 +27,7 @@ from common.estimators.smile import SMILE
 from common.evaluation.probes import ProbeSettings
 from common.models.critics import JointCritic
 from common.results import Origin
+from common.training.checkpoint import Checkpoint
 from common.training.machine import prepare
 from common.training.progress import Progress
 from common.training.seeding import generator
@@ -35,6 +36,7 @@ from common.workflow.cost import Work
 from common.workflow.job import Job, Outcome
 from common.workflow.job import main as run_job
 from replications.infoshape import method
+from replications.infoshape.encoder import TrainedEncoder
 from replications.infoshape.probing import probe
 from replications.infoshape.sample import Sample, draw, origin
 
@@ -99,11 +101,34 @@ class Shaping:
         self.p, self.seeds, self.variant = job.config.params, seeds, job.config.cell.variant
         self.device = prepare(job.config.device, "fp32").device
         self.whole = draw(seeds, self.p["n_per_class"], "data").to(self.device)
-        self.net = method.encoder([generator("infoshape", "encoder", s) for s in seeds]).to(self.device)
-        self.adam = torch.optim.Adam(self.net.parameters(), lr=self.p["encoder_lr"])
+        self.encoder = TrainedEncoder(seeds, self.p["encoder_lr"], self.device)
+        self.net, self.adam = self.encoder.net, self.encoder.adam
         self.metrics: list[dict[str, float]] = [{} for _ in seeds]
-        steps = self.p["encoder_epochs"] * (self.p["privacy_steps"] + self.p["utility_steps"])
-        self.progress = Progress(f"infoshape alternatives/{self.variant}, seeds {seeds}", steps)
+        self.epoch = 0
+        in_epoch = self.p["privacy_steps"] + self.p["utility_steps"]
+        self.progress = Progress(
+            f"infoshape alternatives/{self.variant}, seeds {seeds}", in_epoch * self.p["encoder_epochs"]
+        )
+        self.checkpoint = Checkpoint(job.checkpoint_path(seeds), job.config.checkpoint_seconds)
+        if saved := self.checkpoint.resume():
+            self.encoder.load_tensors(saved[0])
+            self.metrics, self.epoch = saved[1]["metrics"], saved[1]["epoch"]
+            self.progress.resume_at(in_epoch * self.epoch)
+
+    def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
+        """Return what an interrupted run takes up: all draws are named by their epoch, so no generator is kept."""
+        return self.encoder.tensors(), {"metrics": self.metrics, "epoch": self.epoch}
+
+    def run(self) -> None:
+        """Train for the epochs that are left and judge the codes before and after."""
+        if self.epoch == 0:
+            self.judge("untrained")
+        while self.epoch < self.p["encoder_epochs"]:
+            self.one_epoch(self.epoch)
+            self.epoch += 1
+            self.checkpoint.offer(self.state)
+        self.judge("trained")
+        self.progress.close()
 
     def draws(self, *role: str | int, device: torch.device | str = "cpu") -> list[torch.Generator]:
         """Return one generator per seed for a role within this cell."""
@@ -158,11 +183,7 @@ class Shaping:
 def run(job: Job, seeds: list[int]) -> tuple[dict[int, Outcome], Origin, str]:
     """Shape the encoder of each seed; a seed whose estimate stops being finite is recorded as diverged."""
     shaping = Shaping(job, seeds)
-    shaping.judge("untrained")
-    for epoch in range(shaping.p["encoder_epochs"]):
-        shaping.one_epoch(epoch)
-    shaping.judge("trained")
-    shaping.progress.close()
+    shaping.run()
     outcomes = {}
     for seed, metrics in zip(seeds, shaping.metrics, strict=True):
         bad = sorted(name for name, value in metrics.items() if not math.isfinite(value))

@@ -20,8 +20,10 @@ from torch import Tensor
 from common.data.gaussians import component_covariance
 from common.estimators.critic_fit import CriticFit
 from common.results import Origin
+from common.training.checkpoint import Checkpoint
 from common.training.machine import prepare
 from common.training.progress import Progress
+from common.training.resume import ResumableFits
 from common.training.seeding import generator
 from common.workflow.cost import Work
 from common.workflow.job import Job, Outcome
@@ -94,14 +96,18 @@ def judge_linear(job: Job, seeds: list[int]) -> tuple[dict[int, Outcome], Origin
     w = linear_encoders(seeds)
     clean, clean_fresh = sample.x @ w.mT, fresh.x @ w.mT
     batches = sample.x.shape[1] // p["batch"]
-    total = len(p["sigmas"]) * p["passes"] * batches
+    total = len(p["sigmas"]) * p["passes"] * batches * len(seeds)
+    metrics: list[dict[str, float]] = [{} for _ in seeds]
+    checkpoint = Checkpoint(job.checkpoint_path(seeds), job.config.checkpoint_seconds)
     progress = Progress(f"infoshape channel_linear, seeds {seeds}", total)
-    outcomes = {seed: Outcome({}) for seed in seeds}
+    fits = ResumableFits(checkpoint, lambda: ({}, {"metrics": metrics}), progress)
+    if saved := fits.resume():
+        metrics = saved[1]["metrics"]
     for sigma in p["sigmas"]:
+        if f"truth_{sigma:g}" in metrics[0]:
+            continue  # finished before an interruption
         noisy, noisy_fresh = (_noisy(c, sigma, seeds, r) for c, r in ((clean, "noise"), (clean_fresh, "fresh")))
-        fit = _fit(job, seeds, (sample.x, noisy), sigma, machine).train(
-            p["passes"], lambda _: progress.advance(batches)
-        )
+        fit = fits.train(f"{sigma:g}", _fit(job, seeds, (sample.x, noisy), sigma, machine), p["passes"])
         with torch.no_grad():
             own = _mean_bound(fit, sample.x, noisy, seeds, p["final_batches"], sigma)
             held = _mean_bound(fit, fresh.x, noisy_fresh, seeds, fresh.x.shape[1] // p["batch"], sigma)
@@ -111,9 +117,10 @@ def judge_linear(job: Job, seeds: list[int]) -> tuple[dict[int, Outcome], Origin
             low, high = bracket(clean[k], sigma, p["judged"], random)
             values = {"truth": truth, "label": label, "lower": low, "upper": high}
             values |= {"remine": float(own[k]), "remine_heldout": float(held[k])}
-            outcomes[seed].metrics.update({f"{name}_{sigma:g}": v for name, v in values.items()})
+            metrics[k] |= {f"{name}_{sigma:g}": v for name, v in values.items()}
+        fits.next_stage()
     progress.close()
-    return outcomes, origin(job), machine.dtype
+    return {seed: Outcome(found) for seed, found in zip(seeds, metrics, strict=True)}, origin(job), machine.dtype
 
 
 def _noisy(codes: Tensor, sigma: float, seeds: Sequence[int], role: str) -> Tensor:

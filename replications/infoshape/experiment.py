@@ -17,10 +17,10 @@ from torch import Tensor
 from common.losses.variational import donsker_varadhan
 from common.results import Origin
 from common.training.checkpoint import save_tensors
-from common.training.seeding import generator
 from common.workflow.job import Job, Outcome
 from common.workflow.job import main as run_job
 from replications.infoshape import method
+from replications.infoshape.encoder import TrainedEncoder
 from replications.infoshape.estimation import Estimation, batches_of
 from replications.infoshape.sample import origin
 
@@ -54,9 +54,8 @@ class Shaping(Estimation):
     def __init__(self, job: Job, seeds: list[int]) -> None:
         p = job.config.params
         super().__init__(job, seeds, _shaping_steps(p) * len(seeds))
-        # The same untrained encoder for every experiment and variant of a seed: they differ in training alone.
-        self.net = method.encoder([generator("infoshape", "encoder", s) for s in seeds]).to(self.machine.device)
-        self.adam = torch.optim.Adam(self.net.parameters(), lr=p["encoder_lr"])
+        self.encoder = TrainedEncoder(seeds, p["encoder_lr"], self.machine.device)
+        self.net, self.adam = self.encoder.net, self.encoder.adam
         self.states: dict[int, dict[str, Tensor]] = {}
         self.epoch = 0
         if saved := self.fits.resume():
@@ -65,9 +64,7 @@ class Shaping(Estimation):
     def own(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
         """Return encoder, moments and kept states beside the numbers."""
         tensors, notes = super().own()
-        tensors |= {f"net:{k}": v for k, v in self.net.state_dict().items()}
-        for index, moments in self.adam.state_dict()["state"].items():
-            tensors |= {f"adam:{index}:{k}": v for k, v in moments.items()}
+        tensors |= self.encoder.tensors()
         for epoch, state in self.states.items():
             tensors |= {f"kept:{epoch}:{k}": v for k, v in state.items()}
         return tensors, notes | {"epoch": self.epoch}
@@ -75,15 +72,11 @@ class Shaping(Estimation):
     def _take_up_encoder(self, tensors: dict[str, Tensor], notes: dict[str, Any]) -> None:
         self.take_up(notes)
         self.epoch = notes["epoch"]
-        parts: dict[str, dict[str, Tensor]] = {}
+        self.encoder.load_tensors(tensors)
         for key, value in tensors.items():
-            prefix, _, name = key.rpartition(":")
-            parts.setdefault(prefix, {})[name] = value
-        self.net.load_state_dict(parts["net"])
-        moments = {int(k.split(":")[1]): v for k, v in parts.items() if k.startswith("adam:")}
-        frame = self.adam.state_dict()
-        self.adam.load_state_dict({"state": moments, "param_groups": frame["param_groups"]})
-        self.states = {int(k.split(":")[1]): v for k, v in parts.items() if k.startswith("kept:")}
+            if key.startswith("kept:"):
+                _, epoch, name = key.split(":", 2)
+                self.states.setdefault(int(epoch), {})[name] = value
 
     def run(self) -> None:
         """Train for the encoder epochs that are left."""
