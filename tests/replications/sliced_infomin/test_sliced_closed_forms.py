@@ -191,7 +191,7 @@ class TestNetworks:
         z = conv_nets.auto_encoder(16, g, 0.125, colours=3)(x)
         picture = conv_nets.decoder(16, g, 0.125, colours=3)(z)
         assert picture.shape == x.shape
-        assert 0 <= float(picture.min()) <= float(picture.max()) <= 1
+        assert 0 <= float(picture.detach().min()) <= float(picture.detach().max()) <= 1
 
     def test_each_member_has_its_own_plateau_as_torchs(self):
         net = FairNet(3, make_infomin("none", 80, 1, draws(2)), draws(2))
