@@ -1,7 +1,8 @@
 """``reproduced.csv``: our last accepted numbers, one row per printed number and scale, with the verdict each has.
 
 The verdicts of one scale follow from its rows (means, spreads, directions) and ``published.csv`` alone, Holm's family
-being the rows of the file: :func:`rejudge` finds them anew, and a test holds the recorded ones to it.
+being the rows of the file: :func:`rejudge` finds them anew, and a test holds the recorded ones to it. A row whose
+reference was accepted from other records, at another time, has its direction from both rows (:func:`directed`).
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from common.evaluation.corrections import Change, Correction, Standing, unexplai
 from common.evaluation.published import Published
 from common.evaluation.statistics import Summary
 from common.evaluation.tables import number, to_csv
-from common.evaluation.verdicts import VERDICTS, Evidence, decide
+from common.evaluation.verdicts import VERDICTS, Evidence, decide, direction_between
 from common.results.atomic import write_atomically
 
 COLUMNS = (
@@ -114,14 +115,15 @@ def accept(comparison: Comparison, path: Path, corrections: Sequence[Correction]
     Refuses with :class:`UnexplainedError` where a verdict changes and no line of ``corrections`` says why.
     """
     before = read_reproduced(path)
-    kept = {row.key: row for row in before} | {row.key: row for row in accepted_rows(comparison)}
+    fresh = accepted_rows(comparison)
+    kept = {row.key: row for row in before} | {row.key: row for row in fresh}
     published = [row.published for row in comparison.rows]
     place = {row.key: i for i, row in enumerate(published)}
     gone = sorted(key for key in kept if key[:3] not in place)
     if gone:
         raise AgreementError(f"{path}: {':'.join(gone[0])} is no row of published.csv any more; delete that line")
     rows = sorted(kept.values(), key=lambda row: (place[row.key[:3]], SCALES.index(row.scale)))
-    rows = rejudge(rows, published)
+    rows = rejudge(directed(rows, published, before, fresh), published)
     lacking = unexplained(changes(label(path), before, rows), corrections)
     if lacking:
         raise UnexplainedError(path, lacking)
@@ -158,14 +160,42 @@ def changes(name: str, before: Sequence[Accepted], after: Sequence[Accepted]) ->
     ]
 
 
+def directed(
+    rows: Sequence[Accepted], published: Sequence[Published], before: Sequence[Accepted], fresh: Sequence[Accepted]
+) -> list[Accepted]:
+    """Return the rows, with a direction by Welch where the records of both sides were not at hand at once.
+
+    That is where a row has none though its reference is accepted at its scale, or has that of ``before`` though its
+    reference has other numbers since. The directions of ``fresh``, which pair the seeds, stay as they are.
+    """
+    references = {row.key: row for row in published if row.reference is not None}
+    then, now = ({row.key: row for row in some} for some in (before, rows))
+    settled = {row.key for row in fresh if row.direction}
+
+    def looked_at(row: Accepted) -> Accepted:
+        printed = references.get(row.key[:3])
+        other = None if printed is None else now.get((*printed.reference, row.scale))
+        if other is None or row.key in settled or is_stand_in(row.data) or is_stand_in(other.data):
+            return row
+        stood = then.get(other.key)
+        if row.direction and stood is not None and _summary(stood) == _summary(other):
+            return row
+        return replace(row, direction=direction_between(printed, _summary(row), _summary(other)))
+
+    return [looked_at(row) for row in rows]
+
+
+def _summary(row: Accepted) -> Summary:
+    return Summary(row.mean, row.sd, row.n)
+
+
 def rejudge(rows: Sequence[Accepted], published: Sequence[Published]) -> list[Accepted]:
     """Return the rows with the verdicts that their numbers and directions bear, each scale a family of its own."""
     found = {}
     for scale in SCALES:
         mine = {row.key[:3]: row for row in rows if row.scale == scale}
         evidence = {
-            key: Evidence(Summary(row.mean, row.sd, row.n), is_stand_in(row.data), is_subset(row.data))
-            for key, row in mine.items()
+            key: Evidence(_summary(row), is_stand_in(row.data), is_subset(row.data)) for key, row in mine.items()
         }
         printed = [row for row in published if row.key in mine]
         judged = decide(printed, evidence, {key: row.direction for key, row in mine.items()}, scale)

@@ -15,7 +15,8 @@ is `underpowered`. A row where seeds diverged is judged on those that finished, 
 
 Column `direction` compares the row with its reference among our own records, and each row stands for itself
 (no Holm): `holds` (one-sided p < 5 % for the printed order), `reversed` (for the opposite order, whose p is
-given then), else `unclear`. The test is a paired t over seeds where both sides have the same seeds, else Welch.
+given then), else `unclear`. The test is a paired t over seeds where both sides have the same seeds, else Welch;
+Welch, too, where one side is known as an accepted number only.
 """
 
 from __future__ import annotations
@@ -143,9 +144,17 @@ def _direction(row: Published, measured: Mapping[Key, Measured]) -> str:
     if ours is None or other is None or ours.stand_in or other.stand_in:
         return ""
     fewest = min(len(ours.values), len(other.values))
-    if fewest < 2:
-        return f"unclear (n={fewest})"
-    gap = _gap(ours, other)
+    return _ordered(row, _gap(ours, other)) if fewest >= 2 else f"unclear (n={fewest})"
+
+
+def direction_between(row: Published, ours: Summary, other: Summary) -> str:
+    """Return the direction of a row from its own and its reference's mean, sd and n alone, by Welch."""
+    fewest = min(ours.n, other.n)
+    return _ordered(row, welch(ours, other)) if fewest >= 2 else f"unclear (n={fewest})"
+
+
+def _ordered(row: Published, gap: Difference) -> str:
+    """Return whether the difference of a row to its reference is in the printed order, with its p-value."""
     along, against = (gap.p_above, gap.p_below) if row.sign == ">" else (gap.p_below, gap.p_above)
     if along < LEVEL:
         return f"holds ({format_p(along)})"

@@ -10,10 +10,13 @@ import pytest
 from common.evaluation import AgreementError
 from common.evaluation.claims import read_claims
 from common.evaluation.comparison import compare, places_of
+from common.evaluation.corrections import Correction
 from common.evaluation.published import read_published
 from common.evaluation.regression import band, regress
-from common.evaluation.reproduced import Accepted, accept, read_reproduced
+from common.evaluation.reproduced import Accepted, UnexplainedError, accept, read_reproduced
+from common.evaluation.statistics import Summary, welch
 from common.evaluation.tables import COMPARISON_COLUMNS, to_markdown, write_comparison
+from common.evaluation.verdicts import Judgement, format_p
 from common.results import write
 from common.workflow.config import PaperConfig, load_yaml
 
@@ -152,6 +155,51 @@ def test_accepted_numbers_come_back_and_scales_stand_side_by_side(tmp_path):
     assert (row.mean, row.n, row.verdict, row.device, row.commit) == (0.82, 4, "differs", "cpu", "0123456789ab")
     assert row.sd == pytest.approx(0.0182574, abs=1e-7)
     assert rows["table1", "weight10", "auc", "quick"].verdict == "direction only"
+
+
+def apart(comparison, *entries):
+    """Return the comparison as it is where only these entries of table 1 have records at hand."""
+
+    def left_out(row):
+        alone = Judgement("direction only" if row.judgement.direction else row.judgement.verdict)
+        known = row.published.artefact == "table1" and row.published.entry in entries
+        return replace(row, judgement=alone) if known else replace(row, ours=None)
+
+    return replace(comparison, rows=[left_out(row) for row in comparison.rows])
+
+
+def test_a_reference_accepted_before_still_gives_the_direction(tmp_path):
+    path = tmp_path / "reproduced.csv"
+    whole = golden.golden_comparison("paper")
+    together = {row.key: row for row in accept(whole, tmp_path / "together.csv")}
+    accept(apart(whole, "random"), path)
+    apart_rows = {row.key: row for row in accept(apart(whole, "weight10"), path)}
+    key = ("table1", "weight10", "auc", "paper")
+    assert together[key].direction.startswith("holds")
+    assert apart_rows[key].direction.startswith("holds")
+    random, mine = apart_rows["table1", "random", "auc", "paper"], apart_rows[key]
+    by_hand = welch(Summary(mine.mean, mine.sd, mine.n), Summary(random.mean, random.sd, random.n)).p_above
+    assert mine.direction == f"holds ({format_p(by_hand)})"
+
+
+def test_a_reference_with_other_numbers_moves_an_old_direction(tmp_path):
+    path = tmp_path / "reproduced.csv"
+    whole = golden.golden_comparison("paper")
+    accept(whole, path)
+    key = ("table1", "weight10", "auc", "paper")
+    higher = [
+        replace(row, ours=replace(row.ours, mean=0.95)) if row.published.entry == "random" else row
+        for row in apart(whole, "random").rows
+    ]
+    moved = {row.key: row for row in accept(replace(whole, rows=higher), path, explained(path, whole, higher))}
+    assert moved[key].direction.startswith("reversed")
+
+
+def explained(path, whole, rows):
+    """Return lines that explain whatever verdict would change."""
+    with pytest.raises(UnexplainedError) as caught:
+        accept(replace(whole, rows=rows), path)
+    return [Correction(1, "2026-11-22", change, "x") for change in caught.value.changes]
 
 
 def test_the_same_records_fall_into_their_own_bands(tmp_path):
