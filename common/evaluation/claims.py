@@ -21,12 +21,15 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from common.evaluation import AgreementError
-from common.evaluation.cells import describe_data, vector_of
+from common.evaluation.cells import describe_data, describe_origin, vector_of
 from common.evaluation.predicate import FUNCTIONS, Predicate, PredicateError, UndefinedError
 from common.results.plain_yaml import YamlError, brief, parse_yaml
 from common.results.schema import Record, Scale
 
 SCALE_ORDER = ("quick", "reduced", "paper")
+OUTCOMES = ("holds", "fails", "not judged")
+_STAND_IN = "not judged (stand-in data)"
+_SMALL = "not judged (needs scale {})"
 
 Text = Annotated[str, Field(min_length=1)]
 
@@ -95,6 +98,18 @@ class ClaimResult:
     evidence: str = ""
     seeds: str = ""
     data: str = ""
+    device: str = ""
+    commit: str = ""
+
+    @property
+    def stands(self) -> bool:
+        """Whether the run says something of the claim: it was run, at a scale that can judge it, on no stand-in."""
+        return self.outcome not in ("not run", _STAND_IN, _SMALL.format(self.claim.least_scale))
+
+
+def verdict_of(outcome: str) -> str:
+    """Return an outcome without its reason: holds, fails, not judged or not run."""
+    return outcome.partition(" (")[0]
 
 
 def read_claims(path: Path) -> list[Claim]:
@@ -139,26 +154,26 @@ def _judge(claim: Claim, records_of: Callable[[str, str], Sequence[Record]], sca
         vectors = {name: vector_of(cells[q.cell], q.metric) for name, q in claim.quantities.items()}
     except AgreementError:
         if too_small:  # a smaller scale need not make every metric: a shorter grid, fewer epochs
-            return ClaimResult(claim, f"not judged (needs scale {claim.least_scale})")
+            return ClaimResult(claim, _SMALL.format(claim.least_scale))
         raise
     shared = sorted(set.intersection(*(set(v) for v in vectors.values())))
     known = {record.seed for records in cells.values() for record in records}
     seeds = f"{len(shared)} of {len(known)}"
-    data = describe_data([record for records in cells.values() for record in records])
+    every = [record for records in cells.values() for record in records]
+    origin = (seeds, describe_data(every), *describe_origin(every))
+    if too_small:
+        blocked = _SMALL.format(claim.least_scale)
+    else:
+        blocked = _STAND_IN if any(record.dataset.kind == "stand-in" for record in every) else ""
     if not shared:
-        return ClaimResult(claim, "not judged (no seed finished)", "", seeds, data)
+        return ClaimResult(claim, blocked or "not judged (no seed finished)", "", *origin)
     try:
         found = claim.parsed()({name: np.array([v[s] for s in shared]) for name, v in vectors.items()})
     except UndefinedError as error:
-        return ClaimResult(claim, f"not judged ({error})", "", seeds, data)
+        return ClaimResult(claim, blocked or f"not judged ({error})", "", *origin)
     except PredicateError as error:
         raise ClaimError(f"claim {claim.id}: {error}") from None
-    outcome = "holds" if found.holds else "fails"
-    if too_small:
-        outcome = f"not judged (needs scale {claim.least_scale})"
-    elif any(record.dataset.kind == "stand-in" for records in cells.values() for record in records):
-        outcome = "not judged (stand-in data)"
-    return ClaimResult(claim, outcome, found.evidence, seeds, data)
+    return ClaimResult(claim, blocked or ("holds" if found.holds else "fails"), found.evidence, *origin)
 
 
 def _first(error: ValidationError) -> str:

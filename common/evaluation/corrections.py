@@ -1,7 +1,8 @@
 """``CORRECTIONS.md``: why a verdict changed. One line of its table per change, read and checked like any other input.
 
-The table's columns are those of :data:`COLUMNS`; a standing is written ``differs at 6.07 (n=3)``, or ``not run``. Lines
-of one row follow each other in time: what a line leaves is what the next one starts from.
+The table's columns are those of :data:`COLUMNS`; a standing is written ``differs at 6.07 (n=3)``, or ``not run``, and
+``holds`` or ``fails`` for a claim (row ``claim:C8a``). Lines of one row follow each other in time: what a line leaves
+is what the next one starts from.
 """
 
 from __future__ import annotations
@@ -13,10 +14,12 @@ from datetime import date
 from pathlib import Path
 
 from common.evaluation import AgreementError
+from common.evaluation.claims import OUTCOMES
 from common.evaluation.verdicts import VERDICTS
 
 COLUMNS = ("date", "paper", "row", "scale", "was", "is", "why")
 _STANDING = re.compile(r"(?P<verdict>[a-z ]+?)(?: at (?P<mean>[-+0-9.e]+) \(n=(?P<n>[1-9][0-9]*)\))?")
+_VALID = (*VERDICTS, *OUTCOMES)
 _BAR = re.compile(r"(?<!\\)\|")
 
 
@@ -116,8 +119,8 @@ def _parse(where: str, number: int, cells: tuple[str, ...]) -> Correction:
 
 def _standing(where: str, column: str, text: str) -> Standing:
     parts = _STANDING.fullmatch(text)
-    if parts is None or parts["verdict"] not in VERDICTS:
-        raise AgreementError(f"{where}: {column}: {text!r} is not like 'differs at 6.07 (n=3)'; {', '.join(VERDICTS)}")
+    if parts is None or parts["verdict"] not in _VALID:
+        raise AgreementError(f"{where}: {column}: {text!r} is not like 'differs at 6.07 (n=3)'; {', '.join(_VALID)}")
     try:
         return Standing(parts["verdict"], float(parts["mean"]) if parts["mean"] else None, int(parts["n"] or 0))
     except ValueError:

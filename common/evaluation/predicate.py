@@ -38,6 +38,7 @@ _REDUCE: dict[str, Callable] = {
     "sd": lambda v: np.std(v, ddof=1) if len(v) > 1 else np.float64(np.nan),
 }
 _SEEDWISE: dict[str, Callable] = {"abs": np.abs, "log": np.log}
+_LINEAR = (ast.Name, ast.Constant, ast.UnaryOp, ast.BinOp)
 _CONDITIONS: dict[str, Callable] = {"all": np.all, "any": np.any, "share": np.mean}
 FUNCTIONS = (*_REDUCE, *_SEEDWISE, *_CONDITIONS)
 
@@ -85,6 +86,34 @@ class Predicate:
         walk = _Walk(numbers, strict=True)
         holds = bool(walk.value(self._tree))
         return Outcome(holds, "; ".join(dict.fromkeys(walk.evidence)))
+
+    def decided_by_means(self, seeds: int) -> bool:
+        """Return whether the quantities' means over so many seeds give the outcome that the seeds themselves give.
+
+        So with one seed, and where every name stands, in sums and multiples alone, inside a mean (or, of two seeds, a
+        median).
+        """
+        taken = ("mean", "median") if seeds == 2 else ("mean",)
+        return seeds == 1 or _by_means(self._tree, taken)
+
+
+def _by_means(node: ast.AST, taken: tuple[str, ...]) -> bool:
+    """Return whether each name below a node stands in sums and multiples alone, inside one of the functions taken."""
+    if isinstance(node, ast.Call) and node.func.id in taken:
+        return _is_linear(node.args[0])
+    if isinstance(node, ast.Call):  # abs and log of what is one number for all seeds are that number's
+        return node.func.id in _SEEDWISE and _by_means(node.args[0], taken)
+    return not isinstance(node, ast.Name) and all(_by_means(part, taken) for part in ast.iter_child_nodes(node))
+
+
+def _is_linear(node: ast.expr) -> bool:
+    """Return whether an expression is a sum of multiples of names."""
+    if isinstance(node, ast.BinOp) and isinstance(node.op, (ast.Mult, ast.Div)):
+        factors = (node.right,) if isinstance(node.op, ast.Div) else (node.left, node.right)
+        if not any(isinstance(factor, ast.Constant) for factor in factors):
+            return False
+    parts = [part for part in ast.iter_child_nodes(node) if isinstance(part, ast.expr)]
+    return isinstance(node, _LINEAR) and all(_is_linear(part) for part in parts)
 
 
 class _Walk:

@@ -111,8 +111,20 @@ def accepted_rows(comparison: Comparison) -> list[Accepted]:
 def accept(comparison: Comparison, path: Path, corrections: Sequence[Correction] = ()) -> list[Accepted]:
     """Write the comparison's numbers to ``path``, in place of those of the same rows and scale; return all rows.
 
-    Rows of other scales, and rows that were not run this time, stay. Order: as in the comparison, then scale.
     Refuses with :class:`UnexplainedError` where a verdict changes and no line of ``corrections`` says why.
+    """
+    rows, changed = merged(comparison, path)
+    if lacking := unexplained(changed, corrections):
+        raise UnexplainedError(lacking)
+    cells = ([number(v) if isinstance(v, float) else "" if v is None else str(v) for v in astuple(r)] for r in rows)
+    write_atomically(Path(path), to_csv(COLUMNS, cells))
+    return rows
+
+
+def merged(comparison: Comparison, path: Path) -> tuple[list[Accepted], list[Change]]:
+    """Return the rows as they would be with the comparison's numbers in place of theirs, and the verdicts that change.
+
+    Rows of other scales, and rows that were not run this time, stay. Order: as in the comparison, then scale.
     """
     before = read_reproduced(path)
     fresh = accepted_rows(comparison)
@@ -124,28 +136,23 @@ def accept(comparison: Comparison, path: Path, corrections: Sequence[Correction]
         raise AgreementError(f"{path}: {':'.join(gone[0])} is no row of published.csv any more; delete that line")
     rows = sorted(kept.values(), key=lambda row: (place[row.key[:3]], SCALES.index(row.scale)))
     rows = rejudge(directed(rows, published, before, fresh), published)
-    lacking = unexplained(changes(label(path), before, rows), corrections)
-    if lacking:
-        raise UnexplainedError(path, lacking)
-    cells = ([number(v) if isinstance(v, float) else "" if v is None else str(v) for v in astuple(r)] for r in rows)
-    write_atomically(Path(path), to_csv(COLUMNS, cells))
-    return rows
+    return rows, changes(label(path), before, rows)
 
 
 class UnexplainedError(AgreementError):
     """Verdicts would change without a line in CORRECTIONS.md; ``changes`` holds them."""
 
-    def __init__(self, path: Path, lacking: list[Change]) -> None:
+    def __init__(self, lacking: list[Change]) -> None:
         super().__init__(
-            f"{path}: the verdict of {lacking[0].row} would change from {lacking[0].was.verdict} to "
+            f"{lacking[0].paper}: the verdict of {lacking[0].row} would change from {lacking[0].was.verdict} to "
             f"{lacking[0].now.verdict} ({len(lacking)} such); say why in CORRECTIONS.md, then accept again"
         )
         self.changes = lacking
 
 
 def label(path: Path) -> str:
-    """Return what CORRECTIONS.md calls a file of accepted numbers: the paper, and the reading where it has one."""
-    reading = Path(path).stem.removeprefix("reproduced").lstrip("-")
+    """Return what CORRECTIONS.md calls a file of accepted numbers or claims: paper, and reading if it has one."""
+    reading = Path(path).stem.partition("-")[2]
     return Path(path).parent.name + (f"/{reading}" if reading else "")
 
 

@@ -34,12 +34,14 @@ class Command:
 COMMANDS = {
     "plan": Command(show_plan, "jobs to run, with estimated time and memory per paper, before anything runs"),
     "compare": Command(compare, "published beside reproduced, with verdicts; writes the comparison files"),
-    "accept": Command(accept, "write a scale's numbers into the papers' reproduced.csv"),
+    "accept": Command(accept, "write a scale's numbers and claims into the papers' reproduced.csv and judged.csv"),
     "regress": Command(regress, "hold a scale's records to the numbers and verdicts that were accepted"),
     "verify": Command(commands.verify, "fail if an artefact has no rule or a required record is missing"),
     "resolve": Command(commands.resolve_files, "write the resolved configuration of every cell, for runs by hand"),
     "gallery": Command(commands.gallery, "copy a scale's figures into figures/gallery, which is committed"),
-    "scoreboard": Command(commands.scoreboard, "rewrite the README's table from reproduced.csv", False, False),
+    "scoreboard": Command(
+        commands.scoreboard, "rewrite the README's tables from reproduced.csv and judged.csv", False, False
+    ),
     "report": Command(commands.report, "write the one-page report of a scale"),
     "docs": Command(commands.docs, "write guides and API reference beside a scale's report", papers=False),
 }

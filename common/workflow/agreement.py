@@ -6,12 +6,16 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from common.evaluation.claims import Claim, read_claims
-from common.evaluation.comparison import Comparison
+from common.evaluation.comparison import Comparison, places_of
 from common.evaluation.comparison import compare as compare_numbers
-from common.evaluation.corrections import read_corrections
-from common.evaluation.published import read_published
+from common.evaluation.corrections import read_corrections, unexplained
+from common.evaluation.judged import judged_path, write_judged
+from common.evaluation.judged import merged as merged_claims
+from common.evaluation.on_means import judge_on_means
+from common.evaluation.published import Published, read_published
 from common.evaluation.reproduced import UnexplainedError
 from common.evaluation.reproduced import accept as accept_numbers
+from common.evaluation.reproduced import merged as merged_numbers
 from common.evaluation.tables import write_comparison
 from common.workflow.config import PaperConfig, reading_of
 from common.workflow.console import CONSOLE, table
@@ -25,13 +29,18 @@ def comparison_of(plan: Plan, paper: str, reading: str = "") -> Comparison:
 
     ``reading`` is a variant to seek them in, instead of the one that the artefacts name.
     """
-    folder = plan.root / "replications" / paper
-    config = plan.papers[paper]
+    config, published, claims = in_reading(plan.root, plan.papers[paper], reading)
+    return compare_numbers(config, published, claims, plan.root / "results", plan.scale)
+
+
+def in_reading(root: Path, config: PaperConfig, reading: str) -> tuple[PaperConfig, list[Published], list[Claim]]:
+    """Return a paper's configuration, printed numbers and claims, their places those of a reading."""
+    folder = root / "replications" / config.name
     claims = read_claims(folder / "claims.yaml")
     if reading:
         claims = [_claim_in(claim, config, reading) for claim in claims]
         config = reading_of(config, reading)
-    return compare_numbers(config, read_published(folder / "published.csv"), claims, plan.root / "results", plan.scale)
+    return config, read_published(folder / "published.csv"), claims
 
 
 def _claim_in(claim: Claim, paper: PaperConfig, variant: str) -> Claim:
@@ -61,21 +70,28 @@ def accepted_path(plan: Plan, paper: str, reading: str) -> Path:
 
 
 def accept(plan: Plan) -> int:
-    """Lay the plan's scale's numbers into each paper's ``reproduced.csv``, one file per reading.
+    """Lay the plan's scale's numbers into each paper's ``reproduced.csv`` and its claims into ``judged.csv``.
 
-    A verdict that changes must have its line in CORRECTIONS.md; the lines that lack are printed, to be filled in.
+    There is one of each per reading; a claim whose records are not at hand is judged on the accepted means where these
+    decide it. A verdict or an outcome that changes must have its line in CORRECTIONS.md; the
+    lines that lack are printed, to be filled in.
     """
     corrections = read_corrections(plan.root / "CORRECTIONS.md")
     for paper, config in plan.papers.items():
         for reading in ("", *config.readings):
-            path = accepted_path(plan, paper, reading)
-            try:
-                rows = accept_numbers(comparison_of(plan, paper, reading), path, corrections)
-            except UnexplainedError as error:
-                for change in error.changes:
-                    print(change.line(datetime.now(UTC).date().isoformat()))
-                raise
-            print(f"{path.relative_to(plan.root)}: {len(rows)} rows")
+            path, comparison = accepted_path(plan, paper, reading), comparison_of(plan, paper, reading)
+            numbers, moved = merged_numbers(comparison, path)
+            settings, published, stated = in_reading(plan.root, config, reading)
+            on_means = judge_on_means(stated, places_of(settings, published), numbers, plan.scale)
+            claims, changed = merged_claims(comparison, judged_path(path), on_means)
+            lacking = unexplained([*moved, *changed], corrections)
+            for change in lacking:
+                print(change.line(datetime.now(UTC).date().isoformat()))
+            if lacking:
+                raise UnexplainedError(lacking)
+            accept_numbers(comparison, path, corrections)
+            write_judged(claims, judged_path(path))
+            print(f"{path.relative_to(plan.root)}: {len(numbers)} rows, claims judged: {len(claims)}")
     return 0
 
 

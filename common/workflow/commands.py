@@ -49,7 +49,7 @@ def gallery(plan: Plan) -> int:
 
 
 def scoreboard(plan: Plan) -> int:
-    """Write the README's scoreboard from the papers' committed numbers."""
+    """Write the README's scoreboards from the papers' committed numbers and claims."""
     print("README.md " + ("rewritten" if write_scoreboard(plan.root) else "is up to date"))
     return 0
 

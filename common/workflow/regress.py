@@ -1,4 +1,4 @@
-"""``regress``: a fresh run held to the accepted numbers of its scale."""
+"""``regress``: a fresh run held to the accepted numbers and claims of its scale."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 from common.evaluation import AgreementError
 from common.evaluation.corrections import Correction, read_corrections, unexplained
+from common.evaluation.judged import HeldClaim, held_claims, judged_path, read_judged
 from common.evaluation.regression import LEAST_SEEDS, Regression
 from common.evaluation.regression import regress as regress_numbers
 from common.evaluation.reproduced import label, read_reproduced
@@ -17,7 +18,7 @@ MOVED, LACKING = 1, 3  # exit statuses; 2 is that of a command line that cannot 
 
 
 def regress(plan: Plan) -> int:
-    """Hold a scale's records to what was accepted: numbers in their bands, verdicts as they were or explained.
+    """Hold a scale's records to what was accepted: numbers in bands, verdicts and claims as they were or explained.
 
     Exit status 1: a number or a verdict moved, or nothing is accepted at this scale. 3: nothing moved, but accepted
     numbers have no record here, so that neither they nor the verdicts of their paper were held to anything.
@@ -26,8 +27,12 @@ def regress(plan: Plan) -> int:
     moved = lacking = accepted = 0
     for paper, config in plan.papers.items():
         for reading in ("", *config.readings):
-            path = accepted_path(plan, paper, reading)
-            found = regress_numbers(read_reproduced(path), comparison_of(plan, paper, reading))
+            path, comparison = accepted_path(plan, paper, reading), comparison_of(plan, paper, reading)
+            turned, unknown = hold_claims(
+                held_claims(read_judged(judged_path(path)), comparison), label(path), corrections
+            )
+            moved, lacking = moved + turned, lacking + unknown
+            found = regress_numbers(read_reproduced(path), comparison)
             if not found:
                 print(f"{label(path)}: no number accepted at {plan.scale}")
                 continue
@@ -56,6 +61,25 @@ def regress(plan: Plan) -> int:
         raise AgreementError(f"regress: no number is accepted at scale {plan.scale}; accept some first")
     print(f"regress: {moved or 'nothing'} moved at {plan.scale}" + (f", {lacking} have no record here" * bool(lacking)))
     return MOVED if moved else LACKING if lacking else 0
+
+
+def hold_claims(held: Sequence[HeldClaim], name: str, corrections: Sequence[Correction]) -> tuple[int, int]:
+    """Say how accepted claims stand; return how many turned, and how many have no record here.
+
+    At quick a claim that turned is said and not counted: it rests on two or three seeds, and what lies near its bound
+    another processor's rounding takes across.
+    """
+    turned = [row for row in held if row.turned and unexplained([row.change(name)], corrections)]
+    for row in turned:
+        said = f"{name}: claim {row.accepted.claim}: {row.accepted.outcome} was accepted, now {row.fresh}"
+        line = row.change(name).line(datetime.now(UTC).date().isoformat())
+        print(said + ("" if row.accepted.scale == "quick" else f"; CORRECTIONS.md needs {line}"))
+    lacking, other = (sum(row.apart == why for row in held) for why in ("no record", "other data"))
+    if held:
+        here = len(held) - lacking - other
+        aside = f", {lacking} have no record here" * bool(lacking) + f", {other} ran on other data" * bool(other)
+        print(f"{name}: {here - len(turned)} of {here} claims at {held[0].accepted.scale} end as accepted{aside}")
+    return sum(row.accepted.scale != "quick" for row in turned), lacking
 
 
 def complaint(row: Regression, name: str, corrections: Sequence[Correction], *, whole: bool = True) -> str:

@@ -1,6 +1,7 @@
-"""The README's scoreboard: per paper, reading and scale, how many printed numbers have which verdict.
+"""The README's scoreboards: per paper, reading and scale, how many printed numbers and claims have which verdict.
 
-It is generated from the committed ``reproduced*.csv`` files alone, so that the README says what the records said.
+They are generated from the committed ``reproduced*.csv`` and ``judged*.csv`` files alone, so that the README says what
+the records said.
 """
 
 from __future__ import annotations
@@ -8,13 +9,15 @@ from __future__ import annotations
 from collections import Counter
 from pathlib import Path
 
+from common.evaluation.claims import OUTCOMES, read_claims
+from common.evaluation.judged import Judged, judged_path, read_judged
 from common.evaluation.published import read_published
 from common.evaluation.reproduced import SCALES, Accepted, read_reproduced
 from common.evaluation.verdicts import VERDICTS
 from common.results.atomic import write_atomically
 from common.workflow.config import ConfigError, load_paper, paper_names
 
-BEGIN, END = "<!-- scoreboard: begin (generated) -->", "<!-- scoreboard: end -->"
+MARKS = {name: (f"<!-- {name}: begin (generated) -->", f"<!-- {name}: end -->") for name in ("scoreboard", "claims")}
 
 
 def table(root: Path) -> str:
@@ -27,9 +30,8 @@ def table(root: Path) -> str:
         folder = Path(root) / "replications" / name
         printed = len(read_published(folder / "published.csv"))
         found = False
-        for reading in ("", *load_paper(root, name).readings):
-            path = folder / (f"reproduced-{reading}.csv" if reading else "reproduced.csv")
-            rows = read_reproduced(path) if path.exists() else []
+        for reading, path in _files(root, name):
+            rows = read_reproduced(path)
             for scale in SCALES:
                 chosen = [row for row in rows if row.scale == scale]
                 if chosen:
@@ -38,6 +40,37 @@ def table(root: Path) -> str:
         if not found:
             lines.append(f"| {name} | - | - | - | - | {printed} |" + " 0 |" * (len(VERDICTS) - 1) + f" {printed} |")
     return "\n".join(lines)
+
+
+def claims_table(root: Path) -> str:
+    """Return the outcomes of the claims as markdown: one row per paper, reading and scale that has accepted ones."""
+    lines = [
+        f"| paper | reading | scale | claims | {' | '.join(OUTCOMES)} | not accepted | which fail |",
+        "| --- | --- | --- |" + " ---: |" * (len(OUTCOMES) + 2) + " --- |",
+    ]
+    for name in paper_names(root):
+        total = len(read_claims(Path(root) / "replications" / name / "claims.yaml"))
+        for reading, path in _files(root, name):
+            rows = read_judged(judged_path(path))
+            for scale in SCALES:
+                chosen = [row for row in rows if row.scale == scale]
+                if chosen:
+                    lines.append(_claims_line(name, reading or "as written", scale, chosen, total))
+    return "\n".join(lines)
+
+
+def _claims_line(paper: str, reading: str, scale: str, rows: list[Judged], total: int) -> str:
+    counts = Counter(row.verdict for row in rows)
+    failed = [row.claim for row in rows if row.verdict == "fails"]
+    cells = " | ".join(str(n) for n in (total, *(counts[word] for word in OUTCOMES), total - len(rows)))
+    return f"| {paper} | {reading} | {scale} | {cells} | {', '.join(failed) or '-'} |"
+
+
+def _files(root: Path, paper: str) -> list[tuple[str, Path]]:
+    """Return a paper's readings, the one as written first, each with its file of accepted numbers."""
+    folder = Path(root) / "replications" / paper
+    names = {"": "reproduced.csv"} | {r: f"reproduced-{r}.csv" for r in load_paper(root, paper).readings}
+    return [(reading, folder / name) for reading, name in names.items()]
 
 
 def _line(paper: str, reading: str, scale: str, rows: list[Accepted], printed: int) -> str:
@@ -52,16 +85,19 @@ def _line(paper: str, reading: str, scale: str, rows: list[Accepted], printed: i
 
 def with_scoreboard(root: Path) -> tuple[str, str]:
     """Return the README as it is and as it should be."""
-    old = (Path(root) / "README.md").read_text(encoding="utf-8")
-    if BEGIN not in old or END not in old:
-        raise ConfigError(f"README.md: the lines {BEGIN!r} and {END!r} must stand around the scoreboard")
-    head, _, rest = old.partition(BEGIN)
-    _, _, tail = rest.partition(END)
-    return old, f"{head}{BEGIN}\n{table(root)}\n{END}{tail}"
+    old = new = (Path(root) / "README.md").read_text(encoding="utf-8")
+    for name, content in (("scoreboard", table(root)), ("claims", claims_table(root))):
+        begin, end = MARKS[name]
+        if begin not in new or end not in new:
+            raise ConfigError(f"README.md: the lines {begin!r} and {end!r} must stand around the table of {name}")
+        head, _, rest = new.partition(begin)
+        _, _, tail = rest.partition(end)
+        new = f"{head}{begin}\n{content}\n{end}{tail}"
+    return old, new
 
 
 def write_scoreboard(root: Path) -> bool:
-    """Rewrite the README's scoreboard; return whether it changed."""
+    """Rewrite the README's two tables; return whether they changed."""
     old, new = with_scoreboard(root)
     if old == new:
         return False

@@ -20,6 +20,7 @@ from common.evaluation import AgreementError
 from common.evaluation.claims import read_claims
 from common.evaluation.corrections import COLUMNS as CORRECTION_COLUMNS
 from common.evaluation.corrections import read_corrections
+from common.evaluation.judged import read_judged
 from common.evaluation.reproduced import COLUMNS, read_reproduced
 from common.results import RecordError, read
 from common.results.plain_yaml import YamlError, parse_yaml
@@ -89,6 +90,7 @@ def test_any_bytes_as_each_file(folder, content):
         ("config.json", read_config, ConfigError),
         ("seed=0.json", read, RecordError),
         ("reproduced.csv", read_reproduced, AgreementError),
+        ("judged.csv", read_judged, AgreementError),
         ("CORRECTIONS.md", read_corrections, AgreementError),
     ]:
         path = folder / name

@@ -1,11 +1,16 @@
-"""Published against reproduced: every accepted row still has the verdict that its numbers bear."""
+"""Published against reproduced: every accepted row and claim still has the verdict that the numbers bear."""
 
 from pathlib import Path
 
 import pytest
 
+from common.evaluation.comparison import places_of
+from common.evaluation.judged import judged_path, read_judged
+from common.evaluation.on_means import judge_on_means
 from common.evaluation.published import read_published
-from common.evaluation.reproduced import read_reproduced, rejudge
+from common.evaluation.reproduced import SCALES, read_reproduced, rejudge
+from common.workflow.agreement import in_reading
+from common.workflow.config import load_paper, paper_names
 
 ROOT = Path(__file__).resolve().parents[2]
 FILES = sorted(ROOT.glob("replications/*/reproduced*.csv"))
@@ -29,3 +34,25 @@ def test_recorded_verdicts_follow_from_the_numbers(path):
 def test_every_number_names_the_commit_that_made_it(path):
     unnamed = [row.key for row in read_reproduced(path) if not row.commit or "unknown" in row.commit]
     assert not unnamed
+
+
+READINGS = [(name, reading) for name in paper_names(ROOT) for reading in ("", *load_paper(ROOT, name).readings)]
+
+
+@pytest.mark.parametrize(("name", "reading"), READINGS, ids=lambda word: word or "as-written")
+def test_accepted_claims_are_those_of_the_paper_and_follow_from_the_accepted_numbers(name, reading):
+    path = ROOT / "replications" / name / (f"reproduced-{reading}.csv" if reading else "reproduced.csv")
+    config, published, claims = in_reading(ROOT, load_paper(ROOT, name), reading)
+    judged = read_judged(judged_path(path))
+    assert {row.claim for row in judged} <= {claim.id for claim in claims}
+    assert all(row.commit and "unknown" not in row.commit for row in judged)
+    for scale in SCALES:
+        derived = judge_on_means(claims, places_of(config, published), read_reproduced(path), scale)
+        here = {row.claim: row for row in judged if row.scale == scale}
+        of_records = {claim for claim, row in here.items() if not row.on_means}
+        expected = {row.claim: row for row in derived if row.claim not in of_records}
+        assert {claim: row for claim, row in here.items() if row.on_means} == expected, "accept the scale again"
+
+
+def test_there_are_accepted_claims():
+    assert any(read_judged(judged_path(path)) for path in FILES)

@@ -9,12 +9,16 @@ from pathlib import Path
 import pytest
 
 from common.evaluation import AgreementError
+from common.evaluation.claims import read_claims
 from common.evaluation.corrections import Change, Standing, read_corrections, unexplained
+from common.evaluation.judged import Judged, read_judged
+from common.evaluation.judged import changes as claim_changes
 from common.evaluation.published import read_published
 from common.evaluation.reproduced import Accepted, changes, label, read_reproduced
 
 ROOT = Path(__file__).resolve().parents[2]
 FILES = sorted(ROOT.glob("replications/*/reproduced*.csv"))
+JUDGED = sorted(ROOT.glob("replications/*/judged*.csv"))
 CORRECTIONS = read_corrections(ROOT / "CORRECTIONS.md")
 
 
@@ -23,13 +27,17 @@ def test_each_line_names_a_printed_number(correction):
     paper = correction.change.paper.partition("/")[0]
     assert paper in {path.parent.name for path in FILES}
     printed = {":".join(row.key) for row in read_published(ROOT / "replications" / paper / "published.csv")}
-    assert correction.change.row in printed
+    claims = {f"claim:{claim.id}" for claim in read_claims(ROOT / "replications" / paper / "claims.yaml")}
+    assert correction.change.row in printed | claims
     assert correction.change.scale in ("paper", "reduced", "quick")
 
 
 def test_the_last_line_of_a_row_leaves_what_is_recorded():
     recorded = {
         (label(path), ":".join(row.key[:3]), row.scale): row.verdict for path in FILES for row in read_reproduced(path)
+    }
+    recorded |= {
+        (label(path), f"claim:{row.claim}", row.scale): row.verdict for path in JUDGED for row in read_judged(path)
     }
     left = {c.change.place: c.change.now.verdict for c in CORRECTIONS}
     wrong = {place: said for place, said in left.items() if recorded.get(place, "not run") != said}
@@ -41,6 +49,15 @@ def git(*words):
     if done.returncode:
         pytest.skip(f"no history to look at: git {words[0]}: {done.stderr.strip()}")
     return done.stdout
+
+
+def versions(path):
+    """Return the text of a file at each commit that changed it, and as it is."""
+    if git("rev-parse", "--is-shallow-repository").strip() == "true":
+        pytest.skip("a shallow clone has no history to look at")
+    name = str(path.relative_to(ROOT))
+    old = [git("show", f"{c}:{name}") for c in git("log", "--reverse", "--format=%H", "--", name).split()]
+    return [*old, path.read_text()]
 
 
 def rows_of(text):
@@ -64,16 +81,19 @@ def rows_of(text):
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: f"{path.parent.name}-{path.stem}")
 def test_every_changed_verdict_of_the_history_has_its_line(path):
-    if git("rev-parse", "--is-shallow-repository").strip() == "true":
-        pytest.skip("a shallow clone has no history to look at")
-    name = str(path.relative_to(ROOT))
-    versions = [git("show", f"{c}:{name}") for c in git("log", "--reverse", "--format=%H", "--", name).split()]
-    versions.append(path.read_text())
     found = [
         change
-        for before, after in pairwise(versions)
+        for before, after in pairwise(versions(path))
         for change in changes(label(path), rows_of(before), rows_of(after))
     ]
+    lacking = unexplained(found, CORRECTIONS)
+    assert not lacking, "\n".join(change.line("<date>") for change in lacking)
+
+
+@pytest.mark.parametrize("path", JUDGED, ids=lambda path: f"{path.parent.name}-{path.stem}")
+def test_every_claim_that_turned_in_the_history_has_its_line(path):
+    rows = [[Judged(**cells) for cells in csv.DictReader(io.StringIO(text))] for text in versions(path)]
+    found = [change for pair in pairwise(rows) for change in claim_changes(label(path), *pair)]
     lacking = unexplained(found, CORRECTIONS)
     assert not lacking, "\n".join(change.line("<date>") for change in lacking)
 

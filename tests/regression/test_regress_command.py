@@ -74,11 +74,12 @@ def test_a_record_that_lacks_fails_and_is_told_from_one_that_moved(accepted, cap
     said = capsys.readouterr().out
     assert "golden: table1: 1 accepted, but no record of them is here" in said
     assert "golden: 8 of 9 rows at paper stand as accepted, their verdicts apart" in said, "one lost its reference"
-    assert said.endswith("regress: nothing moved at paper, 1 have no record here\n")
+    assert "golden: 1 of 1 claims at paper end as accepted, 1 have no record here" in said
+    assert said.endswith("regress: nothing moved at paper, 2 have no record here\n"), "a number and a claim"
 
     move(accepted, "encoder/trained", lambda seed: 0.98 + 0.005 * seed)
     assert main(["regress", *PAPER]) == MOVED
-    assert capsys.readouterr().out.endswith("regress: 2 moved at paper, 1 have no record here\n")
+    assert capsys.readouterr().out.endswith("regress: 2 moved at paper, 2 have no record here\n")
 
 
 def test_other_data_and_speeds_are_not_held(accepted, capsys):
@@ -139,3 +140,40 @@ def test_an_order_at_quick_may_cross_its_level_but_not_turn_round(accepted, caps
     path.write_text(path.read_text().replace(old, turned))
     assert main(["regress", *QUICK]) == 1
     assert "underpowered was accepted, now direction only" in capsys.readouterr().out
+
+
+def test_a_claim_that_turned_is_said_and_needs_its_line(accepted, capsys):
+    """G-C1 holds on the golden records; here another outcome was accepted."""
+    path = accepted / "replications/golden/judged.csv"
+    path.write_text(path.read_text().replace("G-C1,paper,holds", "G-C1,paper,fails"))
+    assert main(["regress", *PAPER]) == 1
+    said = capsys.readouterr().out
+    line = "| golden | claim:G-C1 | paper | fails | holds |  |"
+    assert "golden: claim G-C1: fails was accepted, now holds; CORRECTIONS.md needs | 20" in said
+    assert line in said
+    assert "golden: 1 of 2 claims at paper end as accepted" in said
+    assert "regress: 1 moved at paper" in said
+
+    before = path.read_text()
+    assert main(["accept", *PAPER]) == 1
+    assert line in capsys.readouterr().out
+    assert path.read_text() == before, "a refused change leaves the file alone"
+    (accepted / "CORRECTIONS.md").write_text(HEAD + "| 2026-11-22 " + line.replace("|  |", "| a slip of the test |\n"))
+    assert main(["regress", *PAPER]) == 0
+    assert main(["accept", *PAPER]) == 0
+    assert "G-C1,paper,holds" in path.read_text()
+
+
+def test_a_claim_that_turned_at_quick_is_said_and_no_more(accepted, capsys):
+    path = accepted / "replications/golden/judged.csv"
+    path.write_text(path.read_text().replace("G-C1,quick,holds", "G-C1,quick,fails"))
+    assert main(["regress", *QUICK]) == 0
+    assert "golden: claim G-C1: fails was accepted, now holds\n" in capsys.readouterr().out
+
+
+def test_a_claim_without_records_keeps_its_outcome(accepted):
+    path = accepted / "replications/golden/judged.csv"
+    shutil.rmtree(accepted / "results/paper/golden/encoder/random")
+    before = path.read_text()
+    assert main(["accept", *PAPER]) == 0
+    assert path.read_text() == before

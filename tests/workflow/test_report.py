@@ -18,6 +18,7 @@ import yaml
 from common.evaluation import AgreementError
 from common.evaluation.claims import read_claims
 from common.evaluation.comparison import compare
+from common.evaluation.judged import Judged, write_judged
 from common.evaluation.published import read_published
 from common.evaluation.reproduced import accept
 from common.evaluation.tables import write_comparison
@@ -231,6 +232,21 @@ def test_the_second_board_is_fed_by_accepted_numbers_of_larger_scales(root):
     found = board(build(root, "quick", ["golden", "bare"]).read_text(), 1)
     counts = Counter(row.judgement.verdict for row in comparison.rows)
     assert found == {"golden": {verdict: counts[verdict] for verdict in VERDICTS}}
+
+
+def test_a_claim_says_what_was_accepted_of_it_at_larger_scales(root):
+    assert "Accepted at" not in page(root).text
+    path = root / "replications/golden/judged.csv"
+    rows = [
+        Judged("G-C1", scale, "fails", "e", "5 of 5", "d", "cpu", "c0de") for scale in ("quick", "reduced", "paper")
+    ]
+    write_judged([*rows, Judged("G-C2", "paper", f"not judged ({EVIL})", "e", "1 of 1", "d", "cpu", "c0de")], path)
+    found = page(root)
+    assert found.text.count("Accepted at") == 3
+    assert "Accepted at reduced: fails, 5 of 5 seeds" in found.text
+    assert EVIL in found.text, "as words: the page escapes them"
+    links = {a["download"]: a["href"] for t, a in found.elements if t == "a" and "download" in a}
+    assert base64.b64decode(links["golden-judged.csv"].partition("base64,")[2]) == path.read_bytes()
 
 
 def test_stand_ins_are_shouted(root):

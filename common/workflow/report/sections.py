@@ -9,6 +9,7 @@ from pathlib import Path
 
 from common.evaluation import AgreementError
 from common.evaluation.cells import CellReader, describe_data
+from common.evaluation.judged import judged_path, read_judged
 from common.evaluation.published import Published, read_published
 from common.evaluation.reproduced import Accepted, read_reproduced
 from common.evaluation.statistics import Summary
@@ -71,6 +72,7 @@ class PaperSection:
     board: Board
     larger: list[Board]
     claims: list[dict[str, str]]
+    standing: dict[str, list[str]]  # accepted outcomes above scale quick, by claim
     values: list[ValueRow]
     artefacts: list[ArtefactView]
     downloads: list[Download]
@@ -108,13 +110,16 @@ def paper_section(root: Path, scale: str, paper: PaperConfig) -> PaperSection:
     records = [record for cell in cells for record in reader(*cell.split("/"))]
     values = _values(folder / "comparison.csv", paper.name, scale, printed)
     names = [(folder / n, f"{paper.name}-{scale}-{n}") for n in ("comparison.csv", "claims.csv", "comparison.md")]
-    names += [(home / n, f"{paper.name}-{n}") for n in ("published.csv", *_accepted_files(paper).values())]
+    accepted = [home / name for name in _accepted_files(paper).values()]
+    names += [(path, f"{paper.name}-{path.name}") for path in (home / "published.csv", *accepted)]
+    names += [(path, f"{paper.name}-{path.name}") for path in map(judged_path, accepted)]
     return PaperSection(
         config=paper,
         compared=(folder / "comparison.csv").exists(),
         board=Board(_count(row.cells["verdict"] for row in values), scale, describe_data(records)),
         larger=_larger_boards(home, paper, printed),
         claims=_claims(folder / "claims.csv"),
+        standing=_standing(home, paper),
         values=values,
         artefacts=[_artefact(folder, name, config, reader) for name, config in paper.artefacts.items()],
         downloads=[found for path, name in names if (found := download(path, name))],
@@ -181,6 +186,17 @@ def _claims(path: Path) -> list[dict[str, str]]:
     if not path.exists():
         return []
     return [dict(zip(CLAIM_COLUMNS, line, strict=True)) for line in read_rows(path, CLAIM_COLUMNS)[1]]
+
+
+def _standing(home: Path, paper: PaperConfig) -> dict[str, list[str]]:
+    """Return what became of each claim in accepted runs above scale quick, in words, with the reading and the seeds."""
+    found: dict[str, list[str]] = {}
+    for reading, name in _accepted_files(paper).items():
+        for row in read_judged(judged_path(home / name)):
+            if row.scale != "quick":
+                of = f", {reading}" if reading else ""
+                found.setdefault(row.claim, []).append(f"{row.scale}{of}: {row.outcome}, {row.seeds} seeds")
+    return found
 
 
 def _accepted_files(paper: PaperConfig) -> dict[str, str]:
