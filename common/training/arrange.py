@@ -19,12 +19,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Any, TypeVar
 
 import torch
 from torch import nn
 
+from common.results import processor
 from common.training.machine import Machine, has_matrix_units, prepare
 
 Model = TypeVar("Model", bound=nn.Module)
@@ -34,12 +34,7 @@ LARGE = 5  # kernels from this size on go through spectra in fp32 on a CPU
 
 def has_bf16_products(device: torch.device) -> bool:
     """Return whether the device multiplies bf16 faster than fp32, with matrix units or without."""
-    if has_matrix_units(device):
-        return True
-    try:
-        return device.type == "cpu" and "avx512_bf16" in Path("/proc/cpuinfo").read_text(encoding="utf-8")
-    except OSError:
-        return False
+    return has_matrix_units(device) or (device.type == "cpu" and processor.has_bf16_products())
 
 
 def prepare_for_convolutions(device: str = "auto", precision: str = "auto", kernel: int = 3) -> Machine:

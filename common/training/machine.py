@@ -5,9 +5,10 @@ from __future__ import annotations
 import ctypes
 import os
 from dataclasses import dataclass
-from pathlib import Path
 
 import torch
+
+from common.results import processor
 
 
 @dataclass(frozen=True)
@@ -27,10 +28,7 @@ def has_matrix_units(device: torch.device) -> bool:
     """Return whether bf16 products have hardware of their own: CUDA from Ampere on, CPUs with AMX."""
     if device.type == "cuda":
         return torch.cuda.is_bf16_supported(including_emulation=False)
-    try:
-        return "amx_bf16" in Path("/proc/cpuinfo").read_text(encoding="utf-8")
-    except OSError:
-        return False
+    return processor.has_matrix_units()
 
 
 def prepare(device: str = "auto", precision: str = "auto") -> Machine:
@@ -65,11 +63,7 @@ def _fast_fp32_products() -> None:
 
 def _mkl_holds_back() -> bool:
     """Return whether this processor has AVX-512 and is not Intel's."""
-    try:
-        intel = "GenuineIntel" in Path("/proc/cpuinfo").read_text(encoding="utf-8")
-    except OSError:
-        return False
-    return not intel and torch.backends.cpu.get_cpu_capability() == "AVX512"
+    return not processor.is_intel() and torch.backends.cpu.get_cpu_capability() == "AVX512"
 
 
 def _products_are_exact() -> bool:

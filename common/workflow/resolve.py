@@ -11,6 +11,7 @@ from typing import Any
 
 from common.results import Cell, store
 from common.results.atomic import write_atomically
+from common.results.processor import has_bf16_products
 from common.workflow.config import ConfigError, PaperConfig, benchmark_names, load_paper, load_yaml, resolve_params
 from common.workflow.fingerprint import fingerprint
 from common.workflow.job import JobConfig
@@ -115,9 +116,11 @@ class Plan:
     def headline(self) -> str:
         """Return the line that every run starts with."""
         why = "set" if self.settings.scale != "auto" else ("CUDA found" if self.device == "cuda" else "no CUDA found")
+        emulated = self.settings.precision == "bf16" and self.device == "cpu" and not has_bf16_products()
+        slow = " (this processor only emulates it, far slower than fp32)" if emulated else ""
         data = {"auto": "real where at hand", "real": "real only", "standin": "stand-ins only"}[self.settings.data]
         return (
-            f"Expunge: scale {self.scale} ({why}), device {self.device}, precision {self.settings.precision}, "
+            f"Expunge: scale {self.scale} ({why}), device {self.device}, precision {self.settings.precision}{slow}, "
             f"data {data}, papers {', '.join(self.papers)}"
         )
 

@@ -185,3 +185,11 @@ def test_any_yaml_as_a_papers_config_is_refused_in_one_line(tmp_path_factory, co
     with pytest.raises(ConfigError) as error:
         load_paper(folder, "p")
     assert "\n" not in str(error.value)
+
+
+def test_the_first_line_warns_of_a_precision_that_the_processor_lacks(root, monkeypatch):
+    given = {**default_settings(root), "device": "cpu", "precision": "bf16"}
+    for has, said in ((True, "precision bf16, "), (False, "precision bf16 (this processor only emulates it, ")):
+        monkeypatch.setattr("common.workflow.resolve.has_bf16_products", lambda has=has: has)
+        assert said in resolve(root, given).headline()
+    assert "emulates" not in resolve(root, {**given, "precision": "auto"}).headline()
