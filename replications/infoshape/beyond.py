@@ -58,14 +58,15 @@ def channel(records: Sequence[Record], title: str) -> Figure:
         for i, state in enumerate(STATES):
             low, high = values(records, f"lower_{state}_{name}"), values(records, f"upper_{state}_{name}")
             middle = (low + high) / 2
-            axes.errorbar([i], middle.mean(), middle.std(ddof=1) if len(middle) > 1 else 0, color=f"C{i}", capsize=4)
+            sd = middle.std(ddof=1) if len(middle) > 1 else 0
+            axes.errorbar([i - 0.28], middle.mean(), sd, color=f"C{i}", capsize=3, fmt="D", markersize=4)
             for k, (a, b) in enumerate(zip(low, high, strict=True)):
                 at = i + 0.06 * (k - (len(low) - 1) / 2)
                 axes.plot([at, at], [a, b], color=f"C{i}", marker="_", markersize=5)
         axes.set_xticks(range(len(STATES)), list(STATES.values()), fontsize=7)
         axes.set_title(words)
     panels[0].set_ylabel("I(X; T(X) + σN) (nats)")
-    note = "ours, not in the thesis; each bar: lower to upper bound in expectation for one seed"
+    note = "ours, not in the thesis; diamond: mean ± sd; short bars: each seed's bounds, in expectation"
     return finish(fig, title, records, note)
 
 
