@@ -7,6 +7,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from scipy.stats import binom
 from scipy.stats import t as student
 
 from common.evaluation.comparison import Comparison
@@ -57,6 +58,12 @@ class Regression:
         return self.accepted.scale == "quick" and self.changed and order_alone and near
 
     @property
+    def astray(self) -> bool:
+        """Whether the number is outside its band by no more than half the band's width."""
+        half = (self.high - self.low) / 2
+        return self.inside is False and self.low - half <= self.fresh <= self.high + half
+
+    @property
     def excused(self) -> str:
         """Why the row cannot be held to what was accepted here; empty where it can."""
         if _TIMED.match(self.accepted.metric):
@@ -96,6 +103,20 @@ def regress(accepted: Sequence[Accepted], comparison: Comparison) -> list[Regres
             )
         )
     return found
+
+
+def by_chance(held: Sequence[Regression]) -> list[Regression]:
+    """Return the rows at quick that left their bands no further and no more often than one number in a hundred does.
+
+    On the processor that they were accepted on the numbers come back as they were. Another one's rounding draws a quick
+    run anew, and of the rows of a paper some then leave a band of 99 %: none is returned where so many do by chance in
+    less than one run of a hundred (binomial), and none that is far away.
+    """
+    banded = [row for row in held if row.inside is not None and row.accepted.scale == "quick"]
+    outside = [row for row in banded if not row.inside]
+    if not outside or binom.sf(len(outside) - 1, len(banded), 1 - _LEVEL) < 1 - _LEVEL:
+        return []
+    return [row for row in outside if row.astray]
 
 
 def band(old: Accepted, n: int) -> tuple[float, float]:

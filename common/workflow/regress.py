@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from common.evaluation import AgreementError
 from common.evaluation.corrections import Correction, read_corrections, unexplained
 from common.evaluation.judged import HeldClaim, held_claims, judged_path, read_judged
-from common.evaluation.regression import LEAST_SEEDS, Regression
+from common.evaluation.regression import LEAST_SEEDS, Regression, by_chance
 from common.evaluation.regression import regress as regress_numbers
 from common.evaluation.reproduced import label, read_reproduced
 from common.workflow.agreement import accepted_path, comparison_of
@@ -20,6 +20,7 @@ MOVED, LACKING = 1, 3  # exit statuses; 2 is that of a command line that cannot 
 def regress(plan: Plan) -> int:
     """Hold a scale's records to what was accepted: numbers in bands, verdicts and claims as they were or explained.
 
+    At quick a number may leave its band by little, as one in a hundred does on another processor: that is only said.
     Exit status 1: a number or a verdict moved, or nothing is accepted at this scale. 3: nothing moved, but accepted
     numbers have no record here, so that neither they nor the verdicts of their paper were held to anything.
     """
@@ -43,6 +44,10 @@ def regress(plan: Plan) -> int:
             wrong = {row.key: said for row in here if (said := complaint(row, label(path), corrections, whole=whole))}
             for key, said in wrong.items():
                 print(f"{label(path)}: {':'.join(key)}: {said}")
+            stray = [row.key for row in by_chance(held)]
+            wrong = {key: said for key, said in wrong.items() if key not in stray}
+            if stray:
+                print(f"{label(path)}: {len(stray)} of these left by little, and no more of them than chance brings")
             if crossed := sum(row.crossed for row in here):
                 print(f"{label(path)}: {crossed} orders crossed p = 5 % within their bands, and did not turn round")
             if few := sum(row.inside is None for row in here):

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from common.evaluation.regression import band
+from common.evaluation.reproduced import read_reproduced
 from common.workflow.__main__ import main
 from common.workflow.regress import LACKING, MOVED
 
@@ -177,3 +179,37 @@ def test_a_claim_without_records_keeps_its_outcome(accepted):
     before = path.read_text()
     assert main(["accept", *PAPER]) == 0
     assert path.read_text() == before
+
+
+def moved_at_quick(house, cell, by):
+    """Move the finished seeds of a cell at scale quick."""
+    for path in sorted((house / "results/quick/golden" / cell).glob("seed=*.json")):
+        record = json.loads(path.read_text())
+        if record["metrics"]:
+            record["metrics"]["auc"] += by
+            path.write_text(json.dumps(record))
+
+
+def half_band(house, entry):
+    rows = read_reproduced(house / "replications/golden/reproduced.csv")
+    (old,) = [row for row in rows if row.key == ("table1", entry, "auc", "quick")]
+    return band(old, old.n)[1] - old.mean
+
+
+@pytest.mark.parametrize(("share", "status"), [(1.2, 0), (2.2, 1)])
+def test_at_quick_one_number_may_leave_its_band_by_little(accepted, capsys, share, status):
+    moved_at_quick(accepted, "encoder/random", share * half_band(accepted, "random"))
+    assert main(["regress", *QUICK]) == status
+    said = capsys.readouterr().out
+    assert "table1:random:auc:quick" in said
+    assert "is outside" in said
+    assert ("1 of these left by little, and no more of them than chance brings" in said) is (status == 0)
+
+
+def test_at_quick_more_than_chance_brings_fail(accepted, capsys):
+    """Two rows of the nine are the trained encoder's: two of nine outside is less than one run in a hundred."""
+    moved_at_quick(accepted, "encoder/trained", 1.2 * half_band(accepted, "trained"))
+    assert main(["regress", *QUICK]) == 1
+    said = capsys.readouterr().out
+    assert said.count("is outside") == 2
+    assert "than chance brings" not in said
