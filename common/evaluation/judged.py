@@ -6,17 +6,16 @@ claim is no row: a cell without a record, a scale below the claim's least one, a
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Sequence
 from dataclasses import astuple, dataclass
 from pathlib import Path
 
 from common.evaluation import AgreementError
+from common.evaluation.accepted import SCALES, read_accepted
 from common.evaluation.claims import OUTCOMES, verdict_of
 from common.evaluation.comparison import Comparison
 from common.evaluation.corrections import Change, Standing
-from common.evaluation.reproduced import SCALES, label
+from common.evaluation.reproduced import label
 from common.evaluation.tables import to_csv
 from common.results.atomic import write_atomically
 
@@ -60,33 +59,15 @@ def judged_path(reproduced: Path) -> Path:
 
 def read_judged(path: Path) -> list[Judged]:
     """Read the accepted claims; none where the file does not exist. A slip is an AgreementError: its place."""
-    path = Path(path)
-    if not path.exists():
-        return []
-    try:
-        return _read(path, path.read_text(encoding="utf-8"))
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise AgreementError(f"{path}: not readable as CSV: {error}; write the file with accept()") from None
+    return read_accepted(path, COLUMNS, _parse)
 
 
-def _read(path: Path, text: str) -> list[Judged]:
-    reader = csv.DictReader(io.StringIO(text, newline=""), strict=True)
-    if tuple(reader.fieldnames or ()) != COLUMNS:
-        raise AgreementError(f"{path}:1: columns: write {','.join(COLUMNS)}")
-    rows: dict[tuple[str, str], Judged] = {}
-    for cells in reader:
-        where = f"{path}:{reader.line_num}"
-        if None in cells or None in cells.values():
-            raise AgreementError(f"{where}: not {len(COLUMNS)} cells; write the file with accept()")
-        row = Judged(**cells)
-        if row.scale not in SCALES:
-            raise AgreementError(f"{where}: scale: {row.scale!r} is none of {', '.join(SCALES)}")
-        if row.verdict not in OUTCOMES:
-            raise AgreementError(f"{where}: outcome: {row.outcome!r} is none of {', '.join(OUTCOMES)}")
-        if row.key in rows:
-            raise AgreementError(f"{where}: {row.key!r} comes twice; keep one")
-        rows[row.key] = row
-    return list(rows.values())
+def _parse(where: str, cells: dict[str, str]) -> Judged:
+    """Return one line as an accepted claim."""
+    row = Judged(**cells)
+    if row.verdict not in OUTCOMES:
+        raise AgreementError(f"{where}: outcome: {row.outcome!r} is none of {', '.join(OUTCOMES)}")
+    return row
 
 
 def merged(comparison: Comparison, path: Path, on_means: Sequence[Judged] = ()) -> tuple[list[Judged], list[Change]]:

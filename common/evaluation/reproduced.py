@@ -7,13 +7,12 @@ reference was accepted from other records, at another time, has its direction fr
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Sequence
 from dataclasses import astuple, dataclass, replace
 from pathlib import Path
 
 from common.evaluation import AgreementError
+from common.evaluation.accepted import SCALES, read_accepted
 from common.evaluation.cells import is_stand_in, is_subset
 from common.evaluation.comparison import Comparison
 from common.evaluation.corrections import Change, Correction, Standing, unexplained
@@ -37,7 +36,6 @@ COLUMNS = (
     "verdict",
     "direction",
 )
-SCALES = ("paper", "reduced", "quick")
 
 
 @dataclass(frozen=True)
@@ -65,27 +63,7 @@ class Accepted:
 
 def read_reproduced(path: Path) -> list[Accepted]:
     """Read the accepted numbers; none where the file does not exist. A slip is an AgreementError: its place."""
-    path = Path(path)
-    if not path.exists():
-        return []
-    try:
-        return _read(path, path.read_text(encoding="utf-8"))
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise AgreementError(f"{path}: not readable as CSV: {error}; write the file with accept()") from None
-
-
-def _read(path: Path, text: str) -> list[Accepted]:
-    """Return the accepted numbers in a text."""
-    reader = csv.DictReader(io.StringIO(text, newline=""), strict=True)
-    if tuple(reader.fieldnames or ()) != COLUMNS:
-        raise AgreementError(f"{path}:1: columns: write {','.join(COLUMNS)}")
-    rows: dict[tuple, Accepted] = {}
-    for cells in reader:
-        row = _parse(path, reader.line_num, cells)
-        if row.key in rows:
-            raise AgreementError(f"{path}:{reader.line_num}: {row.key!r} comes twice; keep one")
-        rows[row.key] = row
-    return list(rows.values())
+    return read_accepted(path, COLUMNS, _parse)
 
 
 def accepted_rows(comparison: Comparison) -> list[Accepted]:
@@ -214,16 +192,12 @@ def _standing(row: Accepted) -> Standing:
     return Standing(row.verdict, row.mean, row.n)
 
 
-def _parse(path: Path, line: int, cells: dict[str, str]) -> Accepted:
+def _parse(where: str, cells: dict[str, str]) -> Accepted:
     """Return one line as an accepted number."""
-    if None in cells or None in cells.values():
-        raise AgreementError(f"{path}:{line}: not {len(COLUMNS)} cells; write the file with accept()")
     if cells["verdict"] not in VERDICTS:
-        raise AgreementError(f"{path}:{line}: verdict: {cells['verdict']!r} is none of {', '.join(VERDICTS)}")
+        raise AgreementError(f"{where}: verdict: {cells['verdict']!r} is none of {', '.join(VERDICTS)}")
     try:
         mean, sd, n = float(cells["mean"]), float(cells["sd"]) if cells["sd"] else None, int(cells["n"])
     except ValueError as error:
-        raise AgreementError(f"{path}:{line}: mean, sd or n: {error}; write the file with accept()") from None
-    if cells["scale"] not in SCALES:
-        raise AgreementError(f"{path}:{line}: scale: {cells['scale']!r} is none of {', '.join(SCALES)}")
+        raise AgreementError(f"{where}: mean, sd or n: {error}; write the file with accept()") from None
     return Accepted(**{**cells, "mean": mean, "sd": sd, "n": n})

@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections import Counter
 from pathlib import Path
 
+from common.evaluation.accepted import SCALES
 from common.evaluation.claims import OUTCOMES, read_claims
 from common.evaluation.judged import Judged, judged_path, read_judged
 from common.evaluation.published import read_published
-from common.evaluation.reproduced import SCALES, Accepted, read_reproduced
+from common.evaluation.reproduced import Accepted, read_reproduced
 from common.evaluation.verdicts import VERDICTS
 from common.results.atomic import write_atomically
 from common.workflow.config import ConfigError, load_paper, paper_names
