@@ -64,6 +64,9 @@ class Disentangling:
         device = machine.device
         self.x, self.y = data.train.x.to(device), data.train.y.to(device)
         self.test_x, self.test_y = data.test.x.to(device), data.test.y.to(device)
+        # drawn: parts of a split are sorted, and a set that lies in the order of T would show readers some of T alone
+        draws = generator(job.config.cell.paper, job.config.cell.experiment, seed, "judged rows")  # alike for all methods
+        self.judged_rows = torch.randperm(len(self.x), generator=draws)[: self.p["judge_rows"]].to(device)
         self.net = Swapper(self.classes, self.x.shape[1], self.p, self.draws("init")).to(device)
         self.noise = [self.draws("max-step")]
         self.floats = images("x", normalise(0.0, 1.0))
@@ -134,7 +137,7 @@ class Disentangling:
             return Outcome({}, {}, status, message)
         squared, hits = 0.0, 0
         with trainer.evaluating():
-            z, z_test = self.codes(self.x[: self.p["judge_rows"]]), self.codes(self.test_x)
+            z, z_test = self.codes(self.x[self.judged_rows]), self.codes(self.test_x)
             for x, y, code in zip(self.test_x.split(512), self.test_y.split(512), z_test.split(512), strict=True):
                 picture = self.floats({"x": x}, ())["x"]
                 squared += float((self.net.picture(code, self.attribute(y)) - picture).square().mean()) * len(x)
@@ -154,7 +157,8 @@ class Disentangling:
 
     def judged(self, z: Tensor, z_test: Tensor) -> Judged:
         """Return rho*(Z, T_j) for each column of T by the strongest of fresh readers, one member a column."""
-        columns = self.attribute(self.y[: len(z)]).T[..., None], self.attribute(self.test_y).T[..., None]
+        told = (self.y[self.judged_rows], self.test_y)
+        columns = [self.attribute(y).T[..., None] for y in told]
         stacked = [v.expand(self.classes, -1, -1) for v in (z, z_test)]
         p, batch = self.p, min(500, int(0.8 * len(z)))
         settings = Settings((200,), p["judge_steps"], batch, rounds=p["judge_rounds"])

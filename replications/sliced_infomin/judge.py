@@ -30,12 +30,28 @@ LAST = 500  # the code scores the last rows of the test split
 
 @dataclass(frozen=True)
 class Codes:
-    """Codes (members, n, d) of rows to learn from and of rows to score on, with the column (members, n, 1) to read."""
+    """Codes (members, n, d) of rows to learn from and of rows to score on, with the column (members, n, 1) to read.
+
+    Raises :class:`ValueError` where a member's column is constant in a part: nothing correlates with that, and a
+    reader fitted to it is a reader of noise.
+    """
 
     train: Tensor
     target: Tensor
     test: Tensor
     test_target: Tensor
+
+    def __post_init__(self) -> None:
+        parts = {
+            "the rows to fit to": self.target[:, : self.cut],
+            "the held-out fifth": self.target[:, self.cut :],
+            "the test rows": self.test_target,
+        }
+        for name, column in parts.items():
+            constant = (column == column[:, :1]).all(1).flatten()
+            if bool(constant.any()):
+                member = int(torch.nonzero(constant)[0])
+                raise ValueError(f"member {member}: what is to be read is constant in {name}; draw the rows at random")
 
     @property
     def cut(self) -> int:

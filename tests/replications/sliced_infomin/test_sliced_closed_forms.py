@@ -162,9 +162,22 @@ class TestReadingsOfTheMetric:
         assert found["linear"] > 0.99
         assert float(judged.value) > 0.99
 
+    def test_a_column_that_is_constant_in_a_part_is_refused(self):
+        """Rows in the order of their class: readers would be fitted to some classes and scored on others."""
+        z, t = torch.randn(1, 100, 3, generator=draws(1)[0]), (torch.arange(100) >= 85).float()[None, :, None]
+        mixed = t[:, torch.randperm(100, generator=draws(2)[1])]
+        Codes(z, mixed, z, mixed)
+        for name, parts in {
+            "member 0: what is to be read is constant in the rows to fit to": (t, mixed),
+            "constant in the held-out fifth": (t.flip(1), mixed),
+            "constant in the test rows": (mixed, torch.zeros_like(t)),
+        }.items():
+            with pytest.raises(ValueError, match=name):
+                Codes(z, parts[0], z, parts[1])
+
     def test_decorrelated_codes_are_a_rotation_and_a_scale(self):
         mixed = torch.randn(1, 500, 6, generator=draws(1)[0]) @ torch.randn(6, 6, generator=draws(2)[1])
-        y = torch.zeros(1, 500, 1)
+        y = torch.randn(1, 500, 1, generator=draws(1)[0])
         turned = Codes(mixed, y, mixed[:, :100], y[:, :100]).decorrelated()
         known = turned.train[0, : turned.cut]
         torch.testing.assert_close(known.mT @ known / len(known), torch.eye(6), rtol=0, atol=1e-4)

@@ -197,6 +197,24 @@ def test_disentangling_swaps_pictures(plan, results, cell):
     assert np.isfinite(list(outcome.metrics.values())).all()
 
 
+def test_readers_of_disentangled_codes_see_every_class_though_the_pictures_lie_in_their_order(plan, results):
+    """dSprites lies shape by shape, and a split's parts are sorted: the first rows would be squares alone."""
+    pictures = toy_pictures(96, 1, 3)
+    order = pictures.y.argsort()
+    data = Attributed(Labelled(pictures.x[order], pictures.y[order]), toy_pictures(60, 1, 3), ("a", "b", "c"))
+    chosen = []
+    for cell in ("dsprites/slice", "dsprites/vclub"):
+        task = disentangle.Disentangling(job_of(plan, results, cell), 1, data, prepare("cpu", "fp32"))
+        chosen.append(task.judged_rows)
+        told = task.y[task.judged_rows]
+        assert len(told) == 60
+        cut = int(0.8 * len(told))
+        for part in (told[:cut], told[cut:]):
+            assert part.bincount(minlength=3).float().div(len(part)).min() > 0.1
+    assert torch.equal(*chosen), "every method of a seed is judged on the same pictures"
+    assert len(chosen[0].unique()) == 60
+
+
 @pytest.fixture(scope="module")
 def paper_plan(root):
     settings = load_yaml(root / "config/default.yaml")
