@@ -119,7 +119,6 @@ class Attacks(CellAtWork):
                     f"{place}_{kind}_nats": reading.information,
                     f"{place}_{kind}_converged": float(reading.converged),
                 }
-        found["efficacy_pooled"] = max(found["pooled_linear"], found["pooled_mlp"])
         return found
 
     def features(self, nets: nn.ModuleDict, x: Tensor, place: str) -> Tensor:

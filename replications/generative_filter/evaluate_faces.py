@@ -28,9 +28,11 @@ from replications.generative_filter.faces_net import Decoder
 from replications.generative_filter.game import Data, Game
 from replications.generative_filter.reading import read
 from replications.generative_filter.release import Released, draws, identity
+from replications.generative_filter.sharpness import sharpness
 
 ROOT = Path(__file__).resolve().parents[2]
 SHOWN = ("male", "attractive", "eyeglasses", "hair")  # F5, F11, F12, F13
+JUDGED = 1000  # test faces whose sharpness is measured
 
 
 class Evaluation:
@@ -108,28 +110,36 @@ class Evaluation:
         return filters
 
     def pictures(self, filters: dict[str, dict[str, Tensor]]) -> None:
-        """Figures 5 and 10 to 13 for seed 0: test faces as they are, decoded, and decoded behind each shown filter."""
-        if 0 not in self.seeds:
-            return
-        k, shown = self.seeds.index(0), self.p["shown"]
-        kept, _ = load_tensors(self.job.weights_path(0, self.job.config.needs[0]))
+        """Measure how sharp test faces are as they are, decoded, and decoded behind each shown filter (GF-C11).
+
+        Seed 0 keeps some of them, for figures 5 and 10 to 13.
+        """
+        codes = {"decoded": self.moments["test"][0]}
+        for name in SHOWN:
+            drawing = draws(self.role, self.seeds, "shown", name)
+            codes[f"behind_{name}"] = self.released("test", PRIVATE[name], filters[name]).whole(drawing)
+        raw = pictures(self.faces, self.rows["test"], JUDGED).float() / 255
+        for k, seed in enumerate(self.seeds):
+            net = self.decoder(seed)
+            with torch.no_grad():
+                grids = {name: torch.cat([net(part) for part in z[k, :JUDGED].split(256)]) for name, z in codes.items()}
+            sharp = {name: sharpness(values) for name, values in {"raw": raw, **grids}.items()}
+            self.metrics[k] |= {"sharpness_raw": sharp["raw"], "sharpness_decoded": sharp["decoded"]}
+            self.metrics[k]["sharpness_filtered"] = float(np.mean([sharp[f"behind_{name}"] for name in SHOWN]))
+            if seed == 0:
+                for name, values in {"raw": raw, **grids}.items():
+                    shown = values[: self.p["shown"]]
+                    small = torch.nn.functional.interpolate(shown, size=32, mode="area")  # no megabytes in a record
+                    self.series[k][f"pictures_{name}"] = (255 * small).round().flatten().tolist()
+
+    def decoder(self, seed: int) -> Decoder:
+        """Return a seed's frozen decoder."""
+        kept, _ = load_tensors(self.job.weights_path(seed, self.job.config.needs[0]))
         weights = {n.removeprefix("decoder."): v for n, v in kept.items() if n.startswith("decoder.")}
         channels = weights["first.weight"].shape[0] // 16
         net = Decoder(weights["first.weight"].shape[1], tuple(channels // 2**i for i in range(5)))
         net.load_state_dict(weights)
-        net.eval()
-        codes = {"decoded": self.moments["test"][0][k, :shown]}
-        for name in SHOWN:
-            drawn = self.released("test", PRIVATE[name], filters[name]).whole(
-                draws(self.role, self.seeds, "shown", name)
-            )
-            codes[f"behind_{name}"] = drawn[k, :shown]
-        grids = {"raw": pictures(self.faces, self.rows["test"], shown).float() / 255}
-        with torch.no_grad():
-            grids |= {name: net(z) for name, z in codes.items()}
-        for name, values in grids.items():
-            small = torch.nn.functional.interpolate(values, size=32, mode="area")  # a record is no place for megabytes
-            self.series[k][f"pictures_{name}"] = (255 * small).round().flatten().tolist()
+        return net.eval()
 
 
 def run(job: Job, seeds: list[int]) -> tuple[dict[int, Outcome], Origin, str]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from itertools import pairwise
 
 import torch
@@ -111,6 +112,23 @@ def input_gradient(decode: Callable[[Tensor], Tensor], z: Tensor) -> Tensor:
     return gradient.norm(dim=-1)
 
 
+@contextmanager
+def rows_apart(net: nn.Module) -> Iterator[None]:
+    """Let every BatchNorm of ``net`` use its running statistics for a while, and leave these as they are.
+
+    Section 6.1 takes the gradient of a batch's sum because no row's output depends on another row's input. Behind
+    the batch's own statistics it does, and rows cancel each other: the sum over a normalised channel is a constant.
+    """
+    norms = [part for part in net.modules() if isinstance(part, nn.BatchNorm2d) and part.training]
+    for norm in norms:
+        norm.eval()
+    try:
+        yield
+    finally:
+        for norm in norms:
+            norm.train()
+
+
 def face_loss(
     net: FaceVAE, x: Tensor, noise: Tensor, prior: Tensor, alpha: Tensor, weights: tuple[float, float, float]
 ) -> tuple[Tensor, Tensor, Tensor]:
@@ -123,5 +141,6 @@ def face_loss(
     z = sample(mean, log_variance, noise)
     error = ((x - net.decoder(z)).flatten(1).square().sum(1) + 1e-8).sqrt().mean()  # the norm, not its square
     between = (alpha * prior + (1 - alpha) * z).detach()  # r_alpha: between the prior and the posterior
-    steep = (input_gradient(net.decoder, between) - limit).clamp(min=0).square().mean()
+    with rows_apart(net):
+        steep = (input_gradient(net.decoder, between) - limit).clamp(min=0).square().mean()
     return error, gamma * kl_to_prior(mean, log_variance).mean(), kappa * steep  # eq. (6)

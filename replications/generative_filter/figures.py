@@ -19,7 +19,12 @@ from common.plotting.cli import draw
 from common.results import Record
 from common.results.select import of
 
-NAMES = {"filter": "filter", "gaussian": "Gaussian mechanism"}
+NAMES = {"filter": "filter", "gaussian": "Gaussian, σ learned", "gaussian_spent": "Gaussian, D = b"}
+STYLES = {
+    "filter": {"linestyle": "-", "marker": "o"},
+    "gaussian": {"linestyle": "", "marker": "s"},
+    "gaussian_spent": {"linestyle": "--", "marker": "^"},
+}
 X_LABEL = "distortion D achieved (nats, Σ = I)"
 CHANCE = {"digit": 0.1135, "large": 0.5139, "odd": 0.5074, "circle": 0.6079}  # majority rates of the MNIST test set
 
@@ -42,6 +47,9 @@ def line(axes: Axes, records: Sequence[Record], metric: str, label: str, **style
         return  # a scale may leave an attacker or an estimator out
     x, mean, sd = curve(records, metric)
     (drawn,) = axes.plot(x, mean, label=label, markersize=3, **{"marker": "o", **style})
+    if drawn.get_linestyle() == "None":
+        axes.errorbar(x, mean, sd, color=drawn.get_color(), linestyle="", linewidth=0.8)
+        return
     axes.fill_between(x, mean - sd, mean + sd, color=drawn.get_color(), alpha=0.15, linewidth=0)
 
 
@@ -52,14 +60,17 @@ def weighted(records: Sequence[Record]) -> str:
 
 
 def sensitivity(experiment: str, names: Sequence[tuple[str, str, str]]) -> Callable:
-    """Return a figure of accuracies over distortion, filter solid, Gaussian mechanism dashed."""
+    """Return a figure of accuracies over distortion, filter solid, Gaussian mechanism dashed.
+
+    Squares are the mechanism with sigma as the game leaves it, which may spend little of its budget.
+    """
 
     def make(records: Sequence[Record], title: str) -> Figure:
         fig, (axes,) = figure(1, width=5.2, height=3.4)
         runs = {v: of(records, experiment, v) for v in NAMES}
         for metric, label, color in names:
-            line(axes, runs["filter"], metric, f"{label}, filter", color=color)
-            line(axes, runs["gaussian"], metric, f"{label}, Gaussian", color=color, linestyle="--", marker="s")
+            for variant, name in NAMES.items():
+                line(axes, runs[variant], metric, f"{label}, {name}", color=color, **STYLES[variant])
             raw = np.mean([r.metrics[f"{metric}_b0"] for r in runs["filter"]])
             axes.axhline(raw, color=color, linestyle=":", linewidth=0.8)
         axes.set_xlabel(X_LABEL)
@@ -194,7 +205,7 @@ def frontier(records: Sequence[Record], title: str) -> Figure:
     """Draw utility over private accuracy along the budget: the nearer the upper left the better (ours)."""
     fig, panels = figure(2, width=3.9, height=3.4, share_y=False)
     for axes, experiment, name in zip(panels, ("attack1", "attack2"), ("case 1", "case 2"), strict=True):
-        for variant, style in (("filter", "-"), ("gaussian", "--")):
+        for variant, style in STYLES.items():
             runs = of(records, experiment, variant)
             if not runs:
                 continue
@@ -206,8 +217,7 @@ def frontier(records: Sequence[Record], title: str) -> Figure:
                 axes.plot(
                     x,
                     y,
-                    style,
-                    marker="o" if style == "-" else "s",
+                    **style,
                     markersize=3,
                     color=color,
                     label=f"{NAMES[variant]}, {label}",

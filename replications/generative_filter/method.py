@@ -39,7 +39,7 @@ class LinearFilter(nn.Module):
         return 0.5 * (shares * (power * precision).sum(-1)).sum(-1)
 
     @torch.no_grad()
-    def shrink(self, factor: Tensor) -> None:
+    def scale(self, factor: Tensor) -> None:
         """Multiply every member's A by ``factor (members,)``."""
         self.A.mul_(factor[:, None, None])
 
@@ -61,7 +61,7 @@ class GaussianMechanism(nn.Module):
         return 0.5 * (2 * self.log_sigma).exp() * (shares * precision.sum(-1)).sum(-1)
 
     @torch.no_grad()
-    def shrink(self, factor: Tensor) -> None:
+    def scale(self, factor: Tensor) -> None:
         """Multiply every member's sigma by ``factor (members,)``."""
         self.log_sigma.add_(factor.log())
 
@@ -85,8 +85,13 @@ def filter_loss(
 
 
 @torch.no_grad()
-def meet_budget(mechanism: Mechanism, budget: Tensor, shares: Tensor, precision: Tensor) -> Tensor:
-    """Scale a mechanism down where it exceeds its budget and return the distortion it has then: D <= b exactly."""
-    spent = mechanism.distortion(shares, precision)
-    mechanism.shrink((budget / spent).clamp(max=1).sqrt())  # D is quadratic in A, and in sigma
+def meet_budget(
+    mechanism: Mechanism, budget: Tensor, shares: Tensor, precision: Tensor, spend: bool = False
+) -> Tensor:
+    """Scale a mechanism down where it exceeds its budget and return the distortion it has then: D <= b exactly.
+
+    ``spend`` scales it up as well where it leaves some unspent: D = b.
+    """
+    factor = budget / mechanism.distortion(shares, precision)
+    mechanism.scale((factor if spend else factor.clamp(max=1)).sqrt())  # D is quadratic in A, and in sigma
     return mechanism.distortion(shares, precision)

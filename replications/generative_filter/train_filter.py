@@ -71,7 +71,7 @@ def play(
 
 def finish(game: Game, codes: Codes) -> dict[str, list[float]]:
     """Hold every mechanism to its budget; return what it spends, in every unit, per seed."""
-    method.meet_budget(game.mechanism, game.limits, game.shares, game.precision)
+    method.meet_budget(game.mechanism, game.limits, game.shares, game.precision, game.p["spend"])
     units = {"d_unit": game.measure(posterior=False), "d_posterior": game.measure(posterior=True)}
     found: dict[str, list[float]] = {}
     with torch.no_grad():

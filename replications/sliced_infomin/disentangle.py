@@ -65,7 +65,8 @@ class Disentangling:
         self.x, self.y = data.train.x.to(device), data.train.y.to(device)
         self.test_x, self.test_y = data.test.x.to(device), data.test.y.to(device)
         # drawn: parts of a split are sorted, and a set that lies in the order of T would show readers some of T alone
-        draws = generator(job.config.cell.paper, job.config.cell.experiment, seed, "judged rows")  # alike for all methods
+        cell = job.config.cell
+        draws = generator(cell.paper, cell.experiment, seed, "judged rows")  # the same rows for every method
         self.judged_rows = torch.randperm(len(self.x), generator=draws)[: self.p["judge_rows"]].to(device)
         self.net = Swapper(self.classes, self.x.shape[1], self.p, self.draws("init")).to(device)
         self.noise = [self.draws("max-step")]

@@ -110,6 +110,10 @@ def test_budgets_are_met_and_told(finished):
             spent = {n: v for n, v in record.metrics.items() if n.startswith("d_unit_b")}
             assert spent
             assert all(v <= float(n.removeprefix("d_unit_b")) * 1.001 for n, v in spent.items())
+    for record in records_of(plan, results, "filter2/gaussian_spent"):
+        for name, value in record.metrics.items():
+            if name.startswith("d_unit_b"):
+                assert value == pytest.approx(float(name.removeprefix("d_unit_b")), rel=1e-4)
 
 
 def test_identity_leaves_both_mechanisms_alike(finished):

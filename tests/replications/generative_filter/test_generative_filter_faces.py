@@ -6,6 +6,7 @@ from torch import nn
 
 from common.training.seeding import generator
 from replications.generative_filter import faces_net, fair
+from replications.generative_filter.sharpness import sharpness
 
 
 def parameters(module):
@@ -51,6 +52,29 @@ class TestLipschitz:
         assert net.decoder.first.weight.grad.abs().sum() > 0
         assert net.encoder.last.weight.grad is None, "the points are where they are: the encoder is not moved by them"
 
+    def test_rows_do_not_meet_in_the_decoders_norms(self):
+        """What section 6.1 rests on: the gradient of the sum in a row is that of the row's own output."""
+        decoder = faces_net.face_vae(generator("r"), layers=1, growth=4, codes=3, size=64, flatten=False, width=32)
+        decoder = decoder.decoder.train()
+        z = torch.randn(6, 3, generator=generator("z"))
+        for _ in range(20):
+            decoder(torch.randn(24, 3, generator=generator("z")))  # the running statistics settle
+        before = {name: value.clone() for name, value in decoder.state_dict().items()}
+        with faces_net.rows_apart(decoder):
+            found = faces_net.input_gradient(decoder, z.clone())
+            alone = torch.cat([faces_net.input_gradient(decoder, z[k : k + 1].clone()) for k in range(6)])
+        torch.testing.assert_close(found, alone)
+        assert all(torch.equal(value, before[name]) for name, value in decoder.state_dict().items())
+        assert all(part.training for part in decoder.modules())
+
+        def others(points):
+            (slope,) = torch.autograd.grad(decoder(points)[0].sum(), points)
+            return slope[1:].abs().max()
+
+        with faces_net.rows_apart(decoder):
+            assert others(z.clone().requires_grad_()) == 0
+        assert others(z.clone().requires_grad_()) > 0.1, "behind the batch's own statistics it is not so"
+
     def test_reconstruction_is_a_norm_with_a_gradient_at_zero(self):
         x = torch.zeros(1, 3, 64, 64)
 
@@ -67,6 +91,15 @@ class TestLipschitz:
         error = faces_net.face_loss(net, x, *torch.zeros(2, 1, 2), torch.zeros(1, 1), (1.0, 1.0, 1.0))[0]
         error.backward()
         assert torch.isfinite(net.value.grad).all()
+
+
+def test_sharpness_is_the_energy_of_steps():
+    ramp = torch.linspace(0, 1, 11).expand(2, 3, 11, 11)
+    assert sharpness(ramp) == pytest.approx(0.01 / 2)  # steps of 0.1 across, none down
+    assert sharpness(torch.full((1, 3, 8, 8), 0.4)) == 0
+    noise = torch.rand(1, 3, 64, 64, generator=generator("s"))
+    assert sharpness(noise) == pytest.approx(1 / 6, rel=0.05)  # E (u - v)^2 of two uniforms
+    assert sharpness(torch.nn.functional.avg_pool2d(noise, 3, 1)) < 0.2 * sharpness(noise)
 
 
 class TestBaselines:
