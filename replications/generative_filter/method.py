@@ -85,9 +85,7 @@ def filter_loss(
 
 
 @torch.no_grad()
-def meet_budget(
-    mechanism: Mechanism, budget: Tensor, shares: Tensor, precision: Tensor, spend: bool = False
-) -> Tensor:
+def meet_budget(mechanism: Mechanism, budget: Tensor, shares: Tensor, precision: Tensor, spend: bool = False) -> Tensor:
     """Scale a mechanism down where it exceeds its budget and return the distortion it has then: D <= b exactly.
 
     ``spend`` scales it up as well where it leaves some unspent: D = b.
