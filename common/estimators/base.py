@@ -20,6 +20,8 @@ import torch
 ArrayLike = np.ndarray | torch.Tensor | Sequence[Any]
 Unit = Literal["nats", "correlation"]
 
+_EXACT = 2**53  # whole numbers up to here have a float64 of their own
+
 
 @dataclass(frozen=True)
 class Estimate:
@@ -105,18 +107,54 @@ def as_columns(values: ArrayLike, name: str) -> np.ndarray:
 
 
 def as_labels(values: ArrayLike, name: str) -> np.ndarray:
-    """Return ``values`` as int64 columns (n, d); raise ValueError where they are not whole numbers."""
-    array = as_columns(values, name)
+    """Return ``values`` as int64 columns (n, d); raise ValueError where they are not whole numbers.
+
+    Integers beyond 2**53 come back as ranks (:func:`exact_integers`); floats beyond it raise ValueError.
+    """
+    array = as_columns(exact_integers(values), name)
     whole = np.rint(array)
     if not np.array_equal(whole, array):
         raise ValueError(f"{name} must hold integer labels for this estimator, found fractions")
+    refuse_inexact(whole, name)
     return whole.astype(np.int64)
+
+
+def exact_integers(values: ArrayLike) -> ArrayLike:
+    """Return integers of a column (n,) or columns (n, d) that pass 2**53 as ranks of their distinct values, from 0.
+
+    Beyond 2**53 neighbouring integers share a float64: labels would fall together. All else comes back as it is.
+    """
+    array = values
+    if isinstance(values, torch.Tensor) and not (values.is_floating_point() or values.is_complex()):
+        array = values.detach().cpu().numpy()
+    elif not isinstance(values, np.ndarray | torch.Tensor):
+        try:
+            array = np.asarray(values)
+        except ValueError:  # of no shape at all: whoever makes columns of it says so
+            return values
+    if not isinstance(array, np.ndarray) or array.dtype.kind not in "iu" or array.ndim not in {1, 2} or not array.size:
+        return values
+    if int(array.max()) <= _EXACT and int(array.min()) >= -_EXACT:
+        return values
+    columns = array.reshape(len(array), -1).T
+    return np.stack([np.unique(column, return_inverse=True)[1].reshape(-1) for column in columns], 1)
+
+
+def refuse_inexact(columns: np.ndarray, name: str) -> None:
+    """Raise ValueError where float labels (n, d) pass 2**53: integers that differ may have become equal on the way."""
+    if np.abs(columns).max() > _EXACT:
+        raise ValueError(f"{name} holds float labels beyond 2**53, which cannot tell integers apart: give integers")
 
 
 def _as_array(values: ArrayLike, name: str) -> np.ndarray:
     if isinstance(values, torch.Tensor):
-        values = values.detach().cpu().to(torch.float64).numpy()
+        values = values.detach().cpu()
+        values = (values if values.is_complex() else values.to(torch.float64)).numpy()
+    if np.ma.is_masked(values):
+        raise ValueError(f"{name} has masked entries: drop or impute those rows first")
     try:
+        if np.iscomplexobj(values):
+            raise ValueError("it is complex: give real and imaginary parts as columns")
         array = np.asarray(values, dtype=np.float64)
     except (TypeError, ValueError) as error:
         raise ValueError(f"{name} is not a numeric array: {error}") from None

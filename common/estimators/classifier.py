@@ -13,6 +13,7 @@ import torch
 from torch.nn.functional import cross_entropy
 
 from common.estimators.base import Estimator
+from common.estimators.fitted import at_least
 from common.estimators.optimiser import FlatAdam, cosine_rate, make_generator
 from common.estimators.transforms import codes, entropy_of_codes, standardise
 from common.models.stacked import StackedMLP
@@ -41,6 +42,7 @@ class Classifier(Estimator):
     device: str = "cpu"
 
     def _estimate(self, x: np.ndarray, y: np.ndarray) -> tuple[float, dict[str, Any]]:
+        at_least(1, steps=self.steps, check=self.check, batch=self.batch)
         labels = codes(y)
         generator = make_generator(self.seed)
         order = torch.randperm(len(x), generator=generator).to(self.device)
@@ -72,13 +74,14 @@ class Classifier(Estimator):
             network.layers[-1].bias.copy_(frequencies.log())
         losses = [-frequencies.log()[labels[train:]]]
         optimiser = FlatAdam(network, self.lr)
+        check = min(self.check, self.steps)
         for step in range(self.steps):
             rows = torch.randint(train, (min(self.batch, train),), generator=generator).to(x.device)
             optimiser.lr = cosine_rate(step, self.steps, self.lr)
             optimiser.zero_grad()
             cross_entropy(network(x[None, rows])[0], labels[rows]).backward()
             optimiser.step()
-            if (step + 1) % self.check == 0:
+            if (step + 1) % check == 0:
                 with torch.no_grad():
                     losses.append(cross_entropy(network(x[None, train:])[0], labels[train:], reduction="none"))
         return torch.stack(losses)

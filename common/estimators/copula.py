@@ -17,8 +17,11 @@ from scipy.special import digamma, gammaln, ndtri, stdtrit
 from torch import Tensor
 
 from common.estimators.base import Estimator
-from common.estimators.gaussian import wishart_bias
+from common.estimators.gaussian import require_rows, wishart_bias
+from common.estimators.redundant import determines, independent_columns
 from common.estimators.transforms import uniform_scores
+
+_SINGLE = 1e5  # condition of the correlations up to which fp32 leaves a ratio two digits after the point
 
 
 @dataclass(frozen=True)
@@ -26,9 +29,10 @@ class TCopula(Estimator):
     """Information of the best-fitting elliptical copula: degrees of freedom by likelihood, infinity = Gaussian.
 
     I = -1/2 ln(|R| / |R_x||R_y|) + c(nu), where c(nu) > 0 is shared scale alone (it stays where R is the identity).
-    Columns enter by their ranks, so any strictly monotone map of them changes nothing. ``degrees`` fixes nu. Bias:
-    near 0 where the copula is elliptical, else mostly low. Cost: O(n (d_x + d_y)^2), dozens of times where tails are
-    shared.
+    Columns enter by their ranks, so any strictly monotone map of them changes nothing; those that others of their side
+    determine are left out. ``degrees`` fixes nu. Infinite where a column of one side is a function of the other, as
+    ``gaussian``; raises ValueError unless n > d_x + d_y + 1. Bias: near 0 where the copula is elliptical, else mostly
+    low. Cost: O(n (d_x + d_y)^2), dozens of times where tails are shared.
     """
 
     bias: ClassVar[str] = "near 0 for elliptical copulas, else mostly low"
@@ -36,6 +40,14 @@ class TCopula(Estimator):
     degrees: float | None = None
 
     def _estimate(self, x: np.ndarray, y: np.ndarray) -> tuple[float, dict[str, Any]]:
+        if self.degrees is not None and not self.degrees > 0:
+            raise ValueError(f"degrees of freedom must be positive, got {self.degrees}")
+        x, y = independent_columns(x), independent_columns(y)
+        require_rows(len(x), x.shape[1], y.shape[1])
+        if not x.shape[1] or not y.shape[1]:
+            return 0.0, {"degrees_of_freedom": math.inf}
+        if determines(x, y):
+            return math.inf, {"degrees_of_freedom": math.inf}
         model = fit_copula(x, y, self.degrees)
         return model.information(len(x)), {"degrees_of_freedom": model.degrees}
 
@@ -75,15 +87,17 @@ class LogRatio:
     """ln p(x, y) / p(x) p(y) of an elliptical law for all pairs of rows, in two matrix products.
 
     The joint form q(x, y) = x'Ax + 2 x'By + y'Cy splits into terms of x, of y and a bilinear one; p is Gaussian
-    (ratio = (q_x + q_y - q) / 2 + constant) or Student t (logarithms of 1 + q / nu).
+    (ratio = (q_x + q_y - q) / 2 + constant) or Student t (logarithms of 1 + q / nu). Ratios are fp32; near copies are
+    worked out in float64, for their precisions are large and all but cancel.
     """
 
     def __init__(self, shape: np.ndarray, degrees: float, d_x: int, device: torch.device | str = "cpu") -> None:
+        dtype = torch.float64 if np.linalg.cond(shape) > _SINGLE else torch.float32
         precision = np.linalg.inv(shape)
         parts = (np.linalg.inv(shape[:d_x, :d_x]), np.linalg.inv(shape[d_x:, d_x:]))
 
         def put(matrix: np.ndarray) -> Tensor:
-            return torch.as_tensor(np.ascontiguousarray(matrix), dtype=torch.float32, device=device)
+            return torch.as_tensor(np.ascontiguousarray(matrix), dtype=dtype, device=device)
 
         self.own = put(parts[0]), put(parts[1])
         self.joint = put(precision[:d_x, :d_x]), put(precision[d_x:, d_x:])
@@ -101,6 +115,8 @@ class LogRatio:
     def terms(self, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
         """Return what :meth:`pairs` and :meth:`matrix` need of rows x (..., n, d_x), y: forms and the mapped x."""
 
+        x, y = x.to(self.cross.dtype), y.to(self.cross.dtype)
+
         def form(v: Tensor, matrix: Tensor) -> Tensor:
             return ((v @ matrix) * v).sum(-1)
 
@@ -116,13 +132,14 @@ class LogRatio:
     def pairs(self, terms: tuple[Tensor, ...], y: Tensor) -> Tensor:
         """Return the ratio of row i of x with row i of y, (..., n)."""
         side_x, side_y, joint_x, joint_y, mapped = terms
-        return side_x + side_y + self._coupling((mapped * y).sum(-1), joint_x, joint_y)
+        return (side_x + side_y + self._coupling((mapped * y).sum(-1), joint_x, joint_y)).float()
 
     def matrix(self, terms: tuple[Tensor, ...], y: Tensor) -> Tensor:
         """Return the ratio of every row of x with every row of y, (..., n_x, n_y)."""
         side_x, side_y, joint_x, joint_y, mapped = terms
-        coupling = self._coupling(mapped @ y.mT, joint_x[..., :, None], joint_y[..., None, :])
-        return coupling + side_x[..., :, None] + side_y[..., None, :]
+        cross = mapped @ y.to(mapped.dtype).mT
+        coupling = self._coupling(cross, joint_x[..., :, None], joint_y[..., None, :])
+        return (coupling + side_x[..., :, None] + side_y[..., None, :]).float()
 
     def _coupling(self, cross: Tensor, joint_x: Tensor, joint_y: Tensor) -> Tensor:
         if math.isinf(self.nu):
@@ -135,8 +152,9 @@ def fit_copula(x: np.ndarray, y: np.ndarray, degrees: float | None = None) -> El
     """Fit an elliptical copula to the ranks of ``x`` (n, d_x) and ``y`` (n, d_y), degrees of freedom by likelihood.
 
     A Gaussian that beats 20 degrees is kept: the likelihood has one peak in 1 / nu. Else 1 / nu is searched in
-    (0, 2].
+    (0, 2]. Columns of a side must not determine each other. Raises ValueError unless n > d_x + d_y + 1.
     """
+    require_rows(len(x), x.shape[1], y.shape[1])
     uniforms, d_x = uniform_scores(np.hstack([x, y])), x.shape[1]
     if degrees is not None:
         return _fit_degrees(uniforms, degrees, d_x)

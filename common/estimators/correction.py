@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from common.estimators.copula import LogRatio
-from common.estimators.fitted import cross_selected
+from common.estimators.fitted import at_least, cross_selected
 from common.estimators.optimiser import FlatAdam, cosine_rate, make_generator
 from common.losses.contrastive import donsker_varadhan_matrix
 from common.models.stacked import StackedMLP
@@ -67,6 +67,7 @@ class CorrectionFit:
         self, inputs: tuple[Tensor, Tensor], scores: tuple[Tensor, Tensor], ratio: LogRatio, seed: int
     ) -> Correction:
         """Fit to rows in random order: network ``inputs`` (n, d), and the ratio's own coordinates ``scores``."""
+        at_least(1, steps=self.steps, check=self.check)
         n = len(inputs[0])
         train = self.train_rows(n)
         half = (n - train) // 2
@@ -98,7 +99,7 @@ class CorrectionFit:
     def _train(self, data: _Rows, network: StackedMLP, train: int, generator: torch.Generator) -> Iterator[int]:
         """Yield the number of steps taken, every ``check`` steps."""
         device = data.inputs.device
-        batch = min(self.batch, train)
+        batch, check = min(self.batch, train), min(self.check, self.steps)
         optimiser = FlatAdam(network, self.lr)
         order, position = torch.randperm(train, generator=generator).to(device), 0
         for step in range(self.steps):
@@ -111,7 +112,7 @@ class CorrectionFit:
             optimiser.zero_grad()
             loss.backward()
             optimiser.step()
-            if (step + 1) % self.check == 0:
+            if (step + 1) % check == 0:
                 yield step + 1
 
 

@@ -25,7 +25,7 @@ class Gaussian(Estimator):
     may fall slightly below 0. ``copula`` replaces each column by its normal scores first: exact for any strictly
     monotone map of Gaussian coordinates. Bias: none if the (copula-)joint law is Gaussian; otherwise what only
     higher moments carry is missed, so mostly low. Infinite where a column of one side is a linear function of the
-    other side. Cost: O(n (d_x + d_y)^2).
+    other side. Raises ValueError unless n > d_x + d_y + 1 (ranks of both sides). Cost: O(n (d_x + d_y)^2).
     """
 
     bias: ClassVar[str] = "unbiased for Gaussian data, else mostly low"
@@ -37,6 +37,7 @@ class Gaussian(Estimator):
         if self.copula:
             x, y = rank_gaussian(x), rank_gaussian(y)
         correlations, rank_x, rank_y = canonical_correlations(x, y)
+        require_rows(len(x), rank_x, rank_y)
         value = gaussian_information(correlations)
         if self.bias_correction:
             value -= wishart_bias(len(x), rank_x, rank_y)
@@ -76,14 +77,19 @@ def gaussian_information(correlations: np.ndarray) -> float:
     return float(-0.5 * np.log1p(-(correlations**2)).sum())
 
 
+def require_rows(n: int, d_x: int, d_y: int) -> None:
+    """Raise ValueError where n rows are too few for d_x + d_y columns: they would fit each other whatever they hold."""
+    if n <= d_x + d_y + 1:
+        raise ValueError(f"{d_x} + {d_y} columns: needs more than d_x + d_y + 1 rows, got {n}; fewer columns will do")
+
+
 def wishart_bias(n: int, d_x: int, d_y: int) -> float:
     """Return E[plug-in] - I for Gaussian samples of size n: half a difference of sums of digammas.
 
-    E ln|S_d| = ln|Sigma| + sum_{i=1..d} digamma((n - i) / 2) + constants that cancel. Zero where n is too small for
-    the covariance to have full rank, for no correction exists there.
+    E ln|S_d| = ln|Sigma| + sum_{i=1..d} digamma((n - i) / 2) + constants that cancel. Raises ValueError where n is too
+    small for the covariance to have full rank, for no correction exists there.
     """
-    if n <= d_x + d_y + 1:
-        return 0.0
+    require_rows(n, d_x, d_y)
 
     def log_det(d: int) -> float:
         return float(digamma((n - np.arange(1, d + 1)) / 2).sum())

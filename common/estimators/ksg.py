@@ -21,10 +21,12 @@ class KSG(Estimator):
 
     n_x counts the points whose x lies nearer (max norm) than the k-th neighbour in the joint space. ``copula``
     takes each column to its normal scores first, else columns are standardised: the estimate is not invariant to
-    the scale of single columns. A jitter of 1e-10 standard deviations, drawn from ``seed``, breaks ties. Bias:
-    near 0 for independent data of any dimension; low, and growing with I and dimension, where the law is not flat
-    inside a neighbour's box. Small k: less bias, more variance. Cost: O(n log n) in 1-d; beyond, an O(n^2) count
-    of small integers (n <= 30,000), then a tree. ``workers`` = threads, -1 for all cores; they change no digit.
+    the scale of single columns, and a very heavy tail presses all else together (log-normals of sigma 3: 0.72 where
+    0.83 is true, of sigma 10: 0.16), so take ``copula=True`` there. A jitter of 1e-10 standard deviations, drawn from
+    ``seed``, breaks ties. Bias: near 0 for independent data of any dimension; low, and growing with I and dimension,
+    where the law is not flat inside a neighbour's box. Small k: less bias, more variance. Cost: O(n log n) in 1-d;
+    beyond, an O(n^2) count of small integers (n <= 30,000), then a tree. ``workers`` = threads, -1 for all cores; they
+    change no digit.
     """
 
     bias: ClassVar[str] = "low at high dimension or strong dependence; about 0 when independent"

@@ -7,6 +7,7 @@ Source: Gao, Ver Steeg & Galstyan, *Efficient estimation of mutual information f
 from __future__ import annotations
 
 import math
+import warnings
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, ClassVar, Literal
@@ -20,6 +21,8 @@ from common.estimators.ksg import jitter, ksg_information
 from common.estimators.neighbours import count_within
 from common.estimators.transforms import standardise
 
+_TRUSTED_COLUMNS = 6  # of both sides: to here independent columns read about nothing
+
 
 @dataclass(frozen=True)
 class LNC(Estimator):
@@ -32,10 +35,13 @@ class LNC(Estimator):
     first form on the two vectors. ``alpha=None`` calibrates it to neighbours and dimension, such that neighbours spread
     evenly over a box trip it in one case of 2,000. Axes need more neighbours than dimensions: max(k, 2 d) of them draw
     both boxes, while k of them make the estimate. Not for labels: jittered labels make the log-volumes explode (use
-    ``mixed_ksg``). Bias: far less low than KSG under strong dependence. Cost: O(n log n + n d^3).
+    ``mixed_ksg``). Bias: far less low than KSG under strong dependence. Beyond six columns in all it is high: boxes of
+    so many sides look sparse, the joint space's above all. Independent columns read, at n = 2,000, 0.01 nats at 3 + 3,
+    0.4 at 5 + 5 and 1.2 at 10 + 10, and five times the rows only halve that; a ``UserWarning`` says so. Cost:
+    O(n log n + n d^3); calibrating ``alpha`` for 32 joint columns takes 16 s and 1.4 GB once.
     """
 
-    bias: ClassVar[str] = "low at high dimension, much less than ksg under strong dependence"
+    bias: ClassVar[str] = "low under strong dependence, much less than ksg; high beyond 6 columns (1.2 nats at 10 + 10)"
 
     k: int = 5
     alpha: float | None = None
@@ -47,6 +53,11 @@ class LNC(Estimator):
         generator = np.random.default_rng(self.seed)
         x, y = jitter(standardise(x), generator), jitter(standardise(y), generator)
         both = np.hstack([x, y])
+        if both.shape[1] > _TRUSTED_COLUMNS:
+            warnings.warn(
+                f"lnc is high in {both.shape[1]} columns, by 0.4 nats in ten and 1.2 in twenty: take ksg or auto",
+                stacklevel=4,
+            )
         if self.form == "difference":
             return self.total_correlation(both) - self.total_correlation(x) - self.total_correlation(y), {}
         if self.form != "blocks":

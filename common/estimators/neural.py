@@ -17,13 +17,13 @@ import torch
 from torch import Tensor, nn
 
 from common.estimators.base import ArrayLike, Estimator
-from common.estimators.fitted import cross_selected, split
+from common.estimators.fitted import at_least, cross_selected, split
 from common.estimators.optimiser import FlatAdam, cosine_rate, make_generator
 from common.estimators.pairs import take_rows
 from common.estimators.transforms import rank_gaussian, standardise
 from common.models.critics import make_critic
 
-_EVALUATION_ROWS = 1024  # rows whose pairs are all scored at a time when a fit is valued
+_EVALUATION_ROWS = 1024  # rows whose pairs are all scored at a time when a fit is valued, or less than twice as many
 
 
 Function = Callable[[Tensor, Tensor], Tensor]
@@ -97,6 +97,8 @@ class NeuralEstimator(Estimator):
         return self._fit(np.stack([x for x, _ in columns]), np.stack([y for _, y in columns]), seeds)
 
     def _fit(self, x: np.ndarray, y: np.ndarray, seeds: Sequence[int]) -> Fit:
+        at_least(1, steps=self.steps, check=self.check)
+        at_least(2, batch=self.batch)  # a product pair takes two rows
         train, halves = split(x.shape[1], self.held_out)
         generators = [make_generator(seed) for seed in seeds]
         left, right = (self._shuffled(v, seeds) for v in (x, y))
@@ -180,7 +182,7 @@ class ScoreEstimator(NeuralEstimator):
 
 @torch.no_grad()
 def _valued(critic: nn.Module, climb: Climb, x: Tensor, y: Tensor) -> np.ndarray:
-    """Return the value per member of rows, all pairs within blocks of equal size averaged."""
+    """Return the value per member of rows, all pairs within blocks of equal size (1,024 to 2,047 rows) averaged."""
     blocks = max(1, x.shape[1] // _EVALUATION_ROWS)
     size = x.shape[1] // blocks
     values = []

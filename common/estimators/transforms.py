@@ -8,11 +8,19 @@ from scipy.special import ndtri
 
 def standardise(values: np.ndarray) -> np.ndarray:
     """Return ``values`` (n, d) with mean 0 and standard deviation 1 per column; a constant column becomes 0."""
+    values = _near_unit(values)
     centred = values - values.mean(0)
     scale = centred.std(0)
     # A column whose spread is rounding of its own mean is constant: dividing by it would blow noise up to signal.
     constant = scale <= 1e-13 * np.abs(values).max(0)
     return np.where(constant, 0.0, centred / np.where(constant, 1.0, scale))
+
+
+def _near_unit(values: np.ndarray) -> np.ndarray:
+    """Return columns beyond 1e100 or below 1e-100 times a power of two, so that their squares stay in range; exact."""
+    largest = np.abs(values).max(0)
+    far = (largest > 1e100) | ((largest > 0) & (largest < 1e-100))
+    return np.ldexp(values, np.where(far, -np.frexp(largest)[1], 0)) if far.any() else values
 
 
 def uniform_scores(values: np.ndarray) -> np.ndarray:

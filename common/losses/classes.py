@@ -7,6 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from common.losses.once import first_slope_only
+
 
 def stacked_cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
     """Return the mean cross-entropy (members,) in nats of ``logits (members, rows, classes)``, in fp32 at the least.
@@ -26,7 +28,7 @@ class _CrossEntropy(torch.autograd.Function):
         return log_p.gather(-1, labels[..., None]).squeeze(-1).mean(-1).neg_()
 
     @staticmethod
-    @torch.autograd.function.once_differentiable
+    @first_slope_only
     def backward(ctx: Any, slopes: Tensor) -> tuple[Tensor, None]:
         log_p, labels = ctx.saved_tensors
         p = log_p.exp()

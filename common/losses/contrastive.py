@@ -15,6 +15,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from common.losses.once import first_slope_only
+
 
 def joint_scores(scores: Tensor) -> Tensor:
     """Return the K joint scores (..., K) of a matrix."""
@@ -70,7 +72,8 @@ def _without_diagonal(scores: Tensor) -> Tensor:
 def donsker_varadhan_matrix(scores: Tensor) -> Tensor:
     """Return mean_i T_ii - log mean_{i != j} e^T_ij: Donsker-Varadhan with all K (K - 1) product pairs.
 
-    Equal to ``donsker_varadhan(joint_scores(scores), marginal_scores(scores))``, at a quarter of its cost.
+    Equal to ``donsker_varadhan(joint_scores(scores), marginal_scores(scores))``, at a quarter of its cost. Not
+    differentiable a second time (``RuntimeError``): take that form where a slope's slope is wanted.
     """
     return _DonskerVaradhanMatrix.apply(scores)
 
@@ -91,6 +94,7 @@ class _DonskerVaradhanMatrix(torch.autograd.Function):
         return joint - (peak + total.log())[..., 0, 0] + math.log(size * (size - 1))
 
     @staticmethod
+    @first_slope_only
     def backward(ctx: Any, grad: Tensor) -> Tensor:
         weights, total = ctx.saved_tensors
         out = weights * (-grad[..., None, None] / total)

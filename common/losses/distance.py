@@ -13,6 +13,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from common.losses.offset import far_offset
+from common.losses.once import first_slope_only
+
 FLOOR = 1e-8  # of the square: where the unbiased square is below, the value is its root, without slope
 _BLOCK = 256  # rows of a table at a time where only sums are wanted
 
@@ -21,11 +24,12 @@ def distance_correlation(x: Tensor, y: Tensor) -> Tensor:
     """Return sqrt(max(FLOOR, dCor_U^2)) of rows x (..., n, d_x) and y (..., n, d_y), in [0, 1]; n >= 4.
 
     The slope goes to x alone; raises ``ValueError`` where y wants one. The unbiased square may be negative: there the
-    value is sqrt(FLOOR), with no slope. Memory O(n^2) of one member with a slope, O(n) without.
+    value is sqrt(FLOOR), with no slope. Not differentiable a second time (``RuntimeError``). Memory O(n^2) of one
+    member with a slope, O(n) without.
     """
     if y.requires_grad:
         raise ValueError("the slope of the distance correlation in y is not written out: give y detached")
-    members = [v.reshape(-1, *v.shape[-2:]) for v in (x, y)]
+    members = [v.reshape(-1, *v.shape[-2:]) for v in (x, y - far_offset(y))]
     if torch.is_grad_enabled() and x.requires_grad:
         found = _DistanceCorrelation.apply(*members)
     else:
@@ -49,6 +53,7 @@ class _DistanceCorrelation(torch.autograd.Function):
         return torch.stack([value for value, _ in found])
 
     @staticmethod
+    @first_slope_only
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:
         (slopes,) = ctx.saved_tensors
         return slopes * grad[:, None, None], None

@@ -9,9 +9,12 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from common.losses.offset import far_offset
+
 
 def gaussian_kernel(x: Tensor, bandwidth: float | Tensor | None = None) -> Tensor:
     """Return exp(-||x_i - x_j||^2 / 2 s^2) of the rows (n, d); s defaults to the median distance, held constant."""
+    x = x - far_offset(x)
     squared = torch.cdist(x, x).square()
     if bandwidth is None:
         off = squared.detach()[~torch.eye(len(x), dtype=torch.bool, device=x.device)]

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+_ROUNDING = 64.0  # units of the last place that a column's mean and spread may be out by
+
 
 def random_directions(count: int, d: int, generator: torch.Generator, dtype: torch.dtype) -> Tensor:
     """Return ``count`` unit vectors (d, count), uniform on the sphere, on the generator's device."""
@@ -19,10 +21,14 @@ def random_directions(count: int, d: int, generator: torch.Generator, dtype: tor
 
 
 def standardise(x: Tensor) -> Tensor:
-    """Return columns (n, d) with mean 0 and unbiased standard deviation 1; a constant column becomes 0."""
+    """Return columns (n, d) with mean 0 and unbiased standard deviation 1; a constant column becomes 0.
+
+    Constant is what spreads no more than the rounding of its own mean: dividing by that would blow noise up to signal.
+    """
     centred = x - x.mean(0)
     spread = centred.square().sum(0).div(max(len(x) - 1, 1)).sqrt()
-    return torch.where(spread > 0, centred / spread.clamp_min(torch.finfo(x.dtype).tiny), torch.zeros_like(x))
+    rounding = _ROUNDING * torch.finfo(x.dtype).eps * x.detach().abs().amax(0)
+    return torch.where(spread > rounding, centred / spread.clamp_min(torch.finfo(x.dtype).tiny), torch.zeros_like(x))
 
 
 def slice_features(x: Tensor, directions: Tensor, order: int = 3) -> Tensor:
@@ -117,8 +123,12 @@ class Slices:
     order: int
 
     def scores(self, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the canonical scores (n,) of rows of both sides, each batch standardised by itself."""
+        """Return the canonical scores (n,) of rows of both sides, each batch standardised by itself.
+
+        Rows of another dtype than the fit's are taken to that.
+        """
         c = self.canonical
+        x, y = x.to(c.weight_x.dtype), y.to(c.weight_y.dtype)
         left = (slice_features(x, self.directions_x, self.order) - c.mean_x) @ c.weight_x
         right = (slice_features(y, self.directions_y, self.order) - c.mean_y) @ c.weight_y
         return left, right

@@ -143,8 +143,13 @@ def make_critic(
     activation: str = "relu",
     rank: int = 32,
 ) -> nn.Module:
-    """Return a critic of one of the kinds in :data:`CRITICS`; raise ValueError for another name."""
+    """Return a critic of one of the kinds in :data:`CRITICS`.
+
+    Raises ValueError for another name, and for a joint critic without a hidden layer.
+    """
     if kind == "joint":
+        if not hidden:
+            raise ValueError("a joint critic needs a hidden layer: without one, x and y only add up")
         return JointCritic(d_x, d_y, hidden, generators, activation)
     if kind == "separable":
         return SeparableCritic(d_x, d_y, hidden, generators, activation, rank)

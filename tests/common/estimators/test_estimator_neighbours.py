@@ -1,6 +1,7 @@
 """Nearest-neighbour estimators: counts against brute force, KSG against its definition, LNC's published examples."""
 
 import math
+import warnings
 
 import numpy as np
 import pytest
@@ -97,3 +98,15 @@ def test_workers_change_no_digit():
     generator = np.random.default_rng(0)
     x, y = generator.normal(size=(2, 400, 3))
     assert create("ksg", workers=1).estimate(x, y) == create("ksg", workers=-1).estimate(x, y)
+
+
+def test_lnc_is_high_in_many_columns_and_says_so():
+    """Independent columns read 0.4 nats at 5 + 5: a warning from 7 columns on, once an estimate, and none at 6."""
+    x, y = np.random.default_rng(0).normal(size=(2, 2000, 5))
+    with pytest.warns(UserWarning, match="high in 10 columns") as caught:
+        value = create("lnc").estimate(x, y)
+    assert len(caught) == 1
+    assert 0.25 < value < 0.5
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert abs(create("lnc").estimate(x[:, :3], y[:, :3])) < 0.05

@@ -1,0 +1,107 @@
+"""Samples and settings at the edge: a right value or a clear refusal, never a number that looks like one."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from common.estimators import create
+from common.estimators.base import as_labels, exact_integers
+from common.estimators.transforms import standardise
+from common.models.critics import make_critic
+
+
+def pairs(n, d, rho=0.6, seed=0):
+    generator = np.random.default_rng(seed)
+    x = generator.normal(size=(n, d))
+    return x, rho * x + math.sqrt(1 - rho * rho) * generator.normal(size=(n, d))
+
+
+BIG = 2**60 + np.arange(600) % 3  # three labels that one float64 stands for
+
+
+@pytest.mark.parametrize("as_given", [np.asarray, torch.as_tensor, list, lambda v: v.astype(np.uint64)])
+def test_integer_labels_beyond_what_a_float_holds(as_given):
+    generator = np.random.default_rng(0)
+    small, big = BIG - 2**60, as_given(BIG)
+    x = small[:, None] + 0.5 * generator.normal(size=(600, 1))
+    assert create("discrete").estimate(big, small) == create("discrete").estimate(small, small)
+    assert create("auto").estimate(big, small) == create("auto").estimate(small, small)
+    for name in ("mixed_ksg", "auto"):
+        assert create(name).estimate(x, big) == create(name).estimate(x, small)
+    assert create("classifier", steps=20).estimate(x, big) == create("classifier", steps=20).estimate(x, small)
+
+
+def test_integers_that_floats_hold_come_back_as_they_are():
+    small = np.array([2**53, -(2**53), 7])
+    assert exact_integers(small) is small
+    assert as_labels(small, "y").ravel().tolist() == small.tolist()
+    two = np.array([[2**63 - 1, 5], [-(2**63), 9], [2**63 - 2, 5]])
+    assert exact_integers(two).tolist() == [[2, 0], [0, 1], [1, 0]]
+
+
+@pytest.mark.parametrize("name", ["discrete", "classifier", "mixed_ksg"])
+def test_float_labels_that_cannot_tell_integers_apart_are_refused(name):
+    x = np.arange(600) % 2
+    with pytest.raises(ValueError, match=r"beyond 2\*\*53"):
+        create(name).estimate(x, BIG.astype(float))
+
+
+def test_what_is_not_a_plain_number_is_refused():
+    x, y = (v[:, 0] for v in pairs(50, 1))
+    for spoilt, message in ((x + 1j, "complex"), (torch.as_tensor(x + 1j), "complex"), (list(x + 1j), "complex")):
+        with pytest.raises(ValueError, match=message):
+            create("pearson").estimate(spoilt, y)
+    masked = np.ma.masked_array(np.where(np.arange(50) == 3, -9999, x), np.arange(50) == 3)
+    with pytest.raises(ValueError, match="masked"):
+        create("pearson").estimate(masked, y)
+    assert create("pearson").estimate(np.ma.masked_array(x), y) == create("pearson").estimate(x, y)
+
+
+@pytest.mark.parametrize("exponent", [-1000, -540, 0, 540, 1020])
+def test_standardise_at_scales_whose_squares_leave_the_range(exponent):
+    x = pairs(200, 3)[0]
+    scaled = np.ldexp(x, np.array([exponent, 0, 0]))
+    assert np.array_equal(standardise(scaled), standardise(x))
+
+
+def test_mixed_ksg_says_how_many_rows_it_kept():
+    x, y = pairs(300, 1)
+    y = np.where(np.arange(300) < 200, np.round(y[:, 0]), y[:, 0])  # the others stand alone
+    kept = create("mixed_ksg").estimate_with_info(x, y).additional_information["rows"]
+    _, counts = np.unique(y, return_counts=True)
+    assert kept == counts[counts > 1].sum() < 202
+    assert create("mixed_ksg", method="gao").estimate_with_info(x, y).additional_information["rows"] == 300
+
+
+def test_fewer_steps_than_a_check():
+    x, y = pairs(1200, 4)
+    assert create("auto", steps=50).estimate_with_info(x, y).additional_information["steps"] == 50
+    result = create("classifier", steps=30).estimate_with_info(x, y[:, 0] > 0)
+    assert len(result.curve) == 2
+    assert result.mi_estimate > 0.1
+
+
+@pytest.mark.parametrize("name", ["donsker_varadhan", "classifier", "renyi", "auto", "club"])
+def test_settings_that_train_nothing_are_refused(name):
+    x, y = pairs(1100, 4)
+    if name == "classifier":
+        y = y[:, 0] > 0
+    with pytest.raises(ValueError, match="steps must be at least 1, got 0"):
+        create(name, steps=0).estimate(x, y)
+    if name != "auto":
+        with pytest.raises(ValueError, match="batch must be at least"):
+            create(name, batch=0).estimate(x, y)
+
+
+def test_a_batch_of_one_row_has_no_product_pair():
+    with pytest.raises(ValueError, match="batch must be at least 2, got 1"):
+        create("donsker_varadhan", batch=1).estimate(*pairs(200, 2))
+
+
+def test_a_joint_critic_without_a_layer_is_refused():
+    with pytest.raises(ValueError, match="hidden layer"):
+        make_critic("joint", 2, 2, (), [torch.Generator()])
+    with pytest.raises(ValueError, match="hidden layer"):
+        create("nwj", critic="joint", hidden=()).estimate(*pairs(200, 2))
