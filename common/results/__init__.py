@@ -1,7 +1,7 @@
 """Records: what one run of one seed leaves behind, written once and read by everything downstream."""
 
 from common.results.schema import Cell, Origin, Provenance, Record
-from common.results.store import RecordError, find, read, read_many, record_path, write
+from common.results.store import RecordError, find, read, read_at, read_many, record_path, write
 
 __all__ = [
     "Cell",
@@ -11,6 +11,7 @@ __all__ = [
     "RecordError",
     "find",
     "read",
+    "read_at",
     "read_many",
     "record_path",
     "write",

@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from common.results.atomic import write_atomically
 from common.results.schema import SCHEMA_VERSION, Cell, Record
 
-_SEED_FILE = re.compile(r"^seed=(\d+)\.json$")
+_SEED_FILE = re.compile(r"^seed=(0|[1-9]\d*)\.json$")
 
 
 class RecordError(ValueError):
@@ -60,6 +60,22 @@ def read(path: Path) -> Record:
         raise RecordError(f"{path}: {where}: {first['msg']}; delete it and run again") from None
 
 
+def read_at(root: Path, cell: Cell, seed: int) -> Record:
+    """Read the record at the place of one seed; another cell's or seed's, copied there, is a :class:`RecordError`."""
+    path = record_path(root, cell, seed)
+    record = read(path)
+    if (record.cell, record.seed) != (cell, seed):
+        raise RecordError(
+            f"{path}: holds the record of {_words(record.cell, record.seed)}, not of {_words(cell, seed)}; "
+            "delete it and run again"
+        )
+    return record
+
+
+def _words(cell: Cell, seed: int) -> str:
+    return f"{cell.paper}/{cell.experiment}/{cell.variant} seed {seed} at {cell.scale}"
+
+
 def read_many(paths: list[Path] | Iterator[Path]) -> list[Record]:
     """Read records in the order of their paths."""
     return [read(path) for path in paths]
@@ -71,4 +87,4 @@ def find(root: Path, cell: Cell) -> list[Record]:
     if not folder.is_dir():
         return []
     seeds = sorted(int(m.group(1)) for m in map(_SEED_FILE.match, os.listdir(folder)) if m)
-    return [read(record_path(root, cell, seed)) for seed in seeds]
+    return [read_at(root, cell, seed) for seed in seeds]

@@ -18,7 +18,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from common.data.errors import DataError
-from common.results import Cell, Origin, Record, RecordError, provenance, read, record_path, store, write
+from common.results import Cell, Origin, Record, RecordError, provenance, read_at, record_path, store, write
 from common.results.atomic import sweep
 from common.workflow.config import ConfigError
 
@@ -87,7 +87,7 @@ class Job:
             raise ConfigError(f"{self.config.cell.experiment}: {cell!r} is not among its needs")
         experiment, variant = cell.split("/")
         other = self.config.cell.model_copy(update={"experiment": experiment, "variant": variant})
-        return read(record_path(self.results, other, seed))
+        return read_at(self.results, other, seed)
 
     def weights_path(self, seed: int, cell: str | None = None) -> Path:
         """Return where ``seed``'s tensors lie that later jobs read (of another cell of the paper, if named)."""
@@ -129,7 +129,7 @@ def _run_cell(path: Path, results: Path, seeds: list[int] | None, run: Run, root
         job = Job(config, store.cell_folder(results, config.cell), results, root)
         todo = missing_seeds(job, sorted(set(seeds or range(config.seeds))))
         for seed in todo:
-            set_aside_unreadable(record_path(job.results, config.cell, seed))
+            set_aside_unreadable(job, seed)
         if todo:
             _run_and_write(job, todo, run)
     except (ConfigError, RecordError, DataError, OSError) as error:
@@ -185,9 +185,8 @@ def missing_seeds(job: Job, seeds: Sequence[int]) -> list[int]:
     """Return the seeds that have no record of this code and these parameters, or lack the weights it should leave."""
     todo = []
     for seed in seeds:
-        path = record_path(job.results, job.config.cell, seed)
         try:
-            record = read(path)
+            record = read_at(job.results, job.config.cell, seed)
         except RecordError:
             todo.append(seed)
             continue
@@ -198,12 +197,13 @@ def missing_seeds(job: Job, seeds: Sequence[int]) -> list[int]:
     return todo
 
 
-def set_aside_unreadable(path: Path) -> None:
-    """Keep a record that this code cannot read under another name, saying so, before a run takes its place."""
+def set_aside_unreadable(job: Job, seed: int) -> None:
+    """Keep a record that cannot be read as this seed's under another name, saying so, before a run takes its place."""
+    path = record_path(job.results, job.config.cell, seed)
     if not path.exists():
         return
     try:
-        read(path)
+        read_at(job.results, job.config.cell, seed)
     except RecordError as error:
         content = path.read_bytes()
         kept = path.with_name(f"{path.name}.unreadable-{hashlib.sha256(content).hexdigest()[:8]}")

@@ -1,4 +1,5 @@
 import json
+import shutil
 
 import pytest
 from cells import ORIGIN, configuration
@@ -115,6 +116,17 @@ def test_a_record_of_another_schema_is_kept_aside(cell, capsys):
     [kept] = folder.glob("seed=1.json.unreadable-*")
     assert kept.read_text() == old
     assert read(folder / "seed=1.json").metrics == {"value": 1.0}
+
+
+def test_the_record_of_another_seed_is_none_of_this_one(cell, capsys):
+    write, run, folder = cell
+    run(write(seeds=1))
+    shutil.copy(folder / "seed=0.json", folder / "seed=1.json")
+    assert run(write(seeds=2)) == (0, [1])
+    assert "p/e/v seed 0 at quick, not of p/e/v seed 1 at quick" in capsys.readouterr().err
+    assert read(folder / "seed=1.json").seed == 1
+    [kept] = folder.glob("seed=1.json.unreadable-*")
+    assert read(kept).seed == 0
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 import json
 import math
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -10,7 +11,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from common.results import Cell, Origin, Provenance, Record, RecordError, find, read, record_path, write
+from common.results import Cell, Origin, Provenance, Record, RecordError, find, read, read_at, record_path, write
 from common.results.atomic import sweep, write_atomically
 
 CELL = Cell(paper="p", experiment="e", variant="v", scale="quick")
@@ -107,9 +108,25 @@ def test_a_missing_record_names_the_file(tmp_path):
 def test_find_orders_by_seed_and_ignores_what_is_no_record(tmp_path):
     for seed in (10, 2):
         write(tmp_path, record(seed))
-    (tmp_path / "quick/p/e/v/seed=1.json.bak").write_text("x")
+    for name in ("seed=1.json.bak", "seed=02.json"):
+        (tmp_path / "quick/p/e/v" / name).write_text("x")
     assert [r.seed for r in find(tmp_path, CELL)] == [2, 10]
     assert find(tmp_path, CELL.model_copy(update={"variant": "none"})) == []
+
+
+def test_a_record_counts_at_its_own_place_alone(tmp_path):
+    path = write(tmp_path, record())
+    assert read_at(tmp_path, CELL, 0) == read(path)
+    shutil.copy(path, path.with_name("seed=1.json"))
+    with pytest.raises(RecordError) as caught:
+        find(tmp_path, CELL)
+    place = tmp_path / "quick/p/e/v/seed=1.json"
+    said = "holds the record of p/e/v seed 0 at quick, not of p/e/v seed 1 at quick; delete it and run again"
+    assert str(caught.value) == f"{place}: {said}"
+
+    shutil.copytree(tmp_path / "quick", tmp_path / "reduced")
+    with pytest.raises(RecordError, match="seed 0 at quick, not of p/e/v seed 0 at reduced"):
+        read_at(tmp_path, CELL.model_copy(update={"scale": "reduced"}), 0)
 
 
 def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(tmp_path, monkeypatch):
