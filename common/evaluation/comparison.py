@@ -73,13 +73,17 @@ class Row:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Everything that is said about one paper at one scale; ``left_aside`` counts records of older code or settings."""
+    """Everything that is said about one paper at one scale.
+
+    ``left_aside`` counts records of older code or settings; ``cells`` names those read, as ``experiment/variant``.
+    """
 
     paper: str
     scale: str
     rows: tuple[Row, ...]
     claims: tuple[ClaimResult, ...]
     left_aside: int = 0
+    cells: tuple[str, ...] = ()
 
 
 def compare(
@@ -107,7 +111,8 @@ def compare(
     cells = {(p.experiment, p.variant) for p in places.values()}
     cells |= {(q.experiment, q.variant) for claim in claims for q in claim.quantities.values()}
     aside = sum(len(reader.left_aside(*cell)) for cell in cells)
-    return Comparison(paper.name, scale, tuple(rows), tuple(found), aside)
+    names = tuple(sorted("/".join(cell) for cell in cells))
+    return Comparison(paper.name, scale, tuple(rows), tuple(found), aside, names)
 
 
 def places_of(paper: Paper, published: Sequence[Published]) -> dict[Key, Place]:

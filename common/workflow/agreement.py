@@ -19,6 +19,7 @@ from common.evaluation.reproduced import merged as merged_numbers
 from common.evaluation.tables import write_comparison
 from common.workflow.config import PaperConfig, reading_of
 from common.workflow.console import CONSOLE, table
+from common.workflow.foreign import refuse_foreign
 from common.workflow.resolve import Plan
 
 _COLUMNS = ("artefact", "entry", "metric", "published", "reproduced ± sd (n)", "verdict", "direction")
@@ -74,12 +75,14 @@ def accept(plan: Plan) -> int:
 
     There is one of each per reading; a claim whose records are not at hand is judged on the accepted means where these
     decide it. A verdict or an outcome that changes must have its line in CORRECTIONS.md; the
-    lines that lack are printed, to be filled in.
+    lines that lack are printed, to be filled in. Records that other code or parameters left are refused.
     """
     corrections = read_corrections(plan.root / "CORRECTIONS.md")
     for paper, config in plan.papers.items():
-        for reading in ("", *config.readings):
-            path, comparison = accepted_path(plan, paper, reading), comparison_of(plan, paper, reading)
+        compared = {reading: comparison_of(plan, paper, reading) for reading in ("", *config.readings)}
+        refuse_foreign(plan, paper, compared.values())
+        for reading, comparison in compared.items():
+            path = accepted_path(plan, paper, reading)
             numbers, moved = merged_numbers(comparison, path)
             settings, published, stated = in_reading(plan.root, config, reading)
             on_means = judge_on_means(stated, places_of(settings, published), numbers, plan.scale)

@@ -5,8 +5,10 @@ from __future__ import annotations
 import shutil
 
 from common.evaluation.published import read_published
-from common.results import RecordError, read
+from common.results import Record, RecordError, read_at
 from common.workflow.dag import Dag, listed
+from common.workflow.foreign import said_of_foreign
+from common.workflow.job import config_name
 from common.workflow.resolve import Plan
 from common.workflow.scoreboard import write_scoreboard
 
@@ -55,7 +57,11 @@ def scoreboard(plan: Plan) -> int:
 
 
 def verify(plan: Plan) -> int:
-    """Say which artefacts of the checklist have no rule and which required records are missing or unreadable."""
+    """Say which artefacts of the checklist have no rule, and which required records lack or are not this run's.
+
+    A record is required of each cell and seed that an artefact or a published value rests on, at its own place, left by
+    the code at hand with the parameters given.
+    """
     lacking = []
     for paper, config in plan.papers.items():
         known = {*config.artefacts, *config.not_reproducible}
@@ -63,12 +69,22 @@ def verify(plan: Plan) -> int:
         for artefact in dict.fromkeys(row.artefact for row in rows):
             if artefact not in known:
                 lacking.append(f"{paper}: artefact {artefact} is published but has no rule")
-        for path in Dag(plan, paper).records:
-            try:
-                read(plan.root / path)
-            except RecordError as error:
-                lacking.append(str(error).replace(f"{plan.root}/", ""))
+        for cell in dict.fromkeys(map(config_name, Dag(plan, paper).records)):
+            records, unreadable = _records(plan, paper, cell)
+            foreign = said_of_foreign(plan, paper, cell, records)
+            lacking += [*unreadable, *[foreign] * bool(foreign)]
     for line in lacking:
         print(line)
     print(f"verify: {len(lacking)} lacking at scale {plan.scale}" if lacking else f"verify: all there at {plan.scale}")
     return 1 if lacking else 0
+
+
+def _records(plan: Plan, paper: str, name: str) -> tuple[list[Record], list[str]]:
+    """Return the records that a cell must have, and what is wrong with those that cannot be read."""
+    records, wrong = [], []
+    for seed in plan.seeds(paper, name.split("/", maxsplit=1)[0]):
+        try:
+            records.append(read_at(plan.root / "results", plan.cell(paper, name), seed))
+        except RecordError as error:
+            wrong.append(str(error).replace(f"{plan.root}/", ""))
+    return records, wrong

@@ -56,6 +56,10 @@ class JobConfig(BaseModel):
             },
         }
 
+    def made(self, record: Record) -> bool:
+        """Return whether this code, with these parameters, left a record."""
+        return record.provenance.code == self.code and record.params == self.identity
+
 
 @dataclass(frozen=True)
 class Outcome:
@@ -190,9 +194,8 @@ def missing_seeds(job: Job, seeds: Sequence[int]) -> list[int]:
         except RecordError:
             todo.append(seed)
             continue
-        same = record.provenance.code == job.config.code and record.params == job.config.identity
         whole = not job.config.weights or job.weights_path(seed).exists()
-        if not (same and whole):
+        if not (job.config.made(record) and whole):
             todo.append(seed)
     return todo
 

@@ -12,6 +12,7 @@ from common.evaluation.regression import LEAST_SEEDS, Regression, by_chance
 from common.evaluation.regression import regress as regress_numbers
 from common.evaluation.reproduced import label, read_reproduced
 from common.workflow.agreement import accepted_path, comparison_of
+from common.workflow.foreign import foreign_cells
 from common.workflow.resolve import Plan
 
 MOVED, LACKING = 1, 3  # exit statuses; 2 is that of a command line that cannot be read
@@ -22,13 +23,18 @@ def regress(plan: Plan) -> int:
 
     At quick a number may leave its band by little, as one in a hundred does on another processor: that is only said.
     Exit status 1: a number or a verdict moved, or nothing is accepted at this scale. 3: nothing moved, but accepted
-    numbers have no record here, so that neither they nor the verdicts of their paper were held to anything.
+    numbers have no record here, so that neither they nor the verdicts of their paper were held to anything, or other
+    code or parameters than those at hand left the records.
     """
     corrections = read_corrections(plan.root / "CORRECTIONS.md")
-    moved = lacking = accepted = 0
+    moved = lacking = accepted = foreign = 0
     for paper, config in plan.papers.items():
-        for reading in ("", *config.readings):
-            path, comparison = accepted_path(plan, paper, reading), comparison_of(plan, paper, reading)
+        compared = {reading: comparison_of(plan, paper, reading) for reading in ("", *config.readings)}
+        others = foreign_cells(plan, paper, compared.values())
+        print(*others.values(), sep="\n", end="\n" * bool(others))
+        foreign += len(others)
+        for reading, comparison in compared.items():
+            path = accepted_path(plan, paper, reading)
             turned, unknown = hold_claims(
                 held_claims(read_judged(judged_path(path)), comparison), label(path), corrections
             )
@@ -64,8 +70,10 @@ def regress(plan: Plan) -> int:
             moved, lacking, accepted = moved + len(wrong), lacking + len(absent), accepted + len(found)
     if not accepted:
         raise AgreementError(f"regress: no number is accepted at scale {plan.scale}; accept some first")
-    print(f"regress: {moved or 'nothing'} moved at {plan.scale}" + (f", {lacking} have no record here" * bool(lacking)))
-    return MOVED if moved else LACKING if lacking else 0
+    aside = f", {lacking} have no record here" * bool(lacking)
+    aside += f", {foreign} cells hold what other code or parameters left" * bool(foreign)
+    print(f"regress: {moved or 'nothing'} moved at {plan.scale}{aside}")
+    return MOVED if moved else LACKING if lacking or foreign else 0
 
 
 def hold_claims(held: Sequence[HeldClaim], name: str, corrections: Sequence[Correction]) -> tuple[int, int]:

@@ -8,8 +8,10 @@ import pytest
 
 from common.evaluation.regression import band
 from common.evaluation.reproduced import read_reproduced
+from common.results import read, write
 from common.workflow.__main__ import main
 from common.workflow.regress import LACKING, MOVED
+from common.workflow.resolve import default_settings, resolve
 
 ROOT = Path(__file__).resolve().parents[2]
 GOLDEN = ROOT / "tests/golden"
@@ -25,12 +27,26 @@ def house(tmp_path, monkeypatch):
     paper.mkdir(parents=True)
     for name in ("config.yaml", "published.csv", "claims.yaml"):
         shutil.copy(GOLDEN / name, paper / name)
-    shutil.copytree(GOLDEN / "records", tmp_path / "results")
+    config = paper / "config.yaml"
+    config.write_text(config.read_text().replace("module: none", "module: replications.golden"))
+    (paper / "__init__.py").write_text("AUC = 0.9\n")
     (tmp_path / "config").mkdir()
     shutil.copy(ROOT / "config/default.yaml", tmp_path / "config/default.yaml")
     (tmp_path / "CORRECTIONS.md").write_text(HEAD)
+    for scale in ("quick", "paper"):
+        copy_records(tmp_path, scale)
     monkeypatch.chdir(tmp_path)
     return tmp_path
+
+
+def copy_records(house, scale):
+    """Lay the golden records of a scale into a checkout, as left by its own code and parameters."""
+    plan = resolve(house, {**default_settings(house), "scale": scale})
+    for path in sorted((GOLDEN / "records" / scale).rglob("seed=*.json")):
+        record = read(path)
+        job = plan.job("golden", f"{record.experiment}/{record.variant}")
+        made = record.provenance.model_copy(update={"code": job.code})
+        write(house / "results", record.model_copy(update={"provenance": made, "params": job.identity}))
 
 
 @pytest.fixture
@@ -137,7 +153,7 @@ def test_an_order_at_quick_may_cross_its_level_but_not_turn_round(accepted, caps
     said = capsys.readouterr().out  # its own order, and that of the row held to it
     assert "2 orders crossed p = 5 % within their bands, and did not turn round" in said
 
-    shutil.copytree(GOLDEN / "records/quick", accepted / "results/quick", dirs_exist_ok=True)
+    copy_records(accepted, "quick")
     turned = old.replace("direction only", "underpowered").replace(holds, "reversed (p=0.010)")
     path.write_text(path.read_text().replace(old, turned))
     assert main(["regress", *QUICK]) == 1
@@ -213,3 +229,78 @@ def test_at_quick_more_than_chance_brings_fail(accepted, capsys):
     said = capsys.readouterr().out
     assert said.count("is outside") == 2
     assert "than chance brings" not in said
+
+
+# records of other code or parameters, or of another place
+
+NOT_OURS = "golden: encoder/random: other code or parameters left 5 of 5 records at paper (seeds 0, 1, 2, 3, 4); run"
+CHANGED = (*PAPER, "set=golden.encoder.lr=0.01")
+
+
+def test_records_of_other_parameters_are_not_accepted_as_this_runs(accepted, capsys):
+    path = accepted / "replications/golden/reproduced.csv"
+    before = path.read_text()
+    assert main(["accept", *CHANGED]) == 1
+    said = capsys.readouterr().err
+    assert said.startswith(f"expunge: {NOT_OURS}")
+    assert said.endswith("; likewise encoder/trained, encoder/weight10, encoder/weight100\n")
+    assert said.count("\n") == 1
+    assert path.read_text() == before
+
+
+def test_records_of_other_code_are_not_accepted_as_this_runs(accepted, capsys):
+    (accepted / "replications/golden/__init__.py").write_text("AUC = 0.8\n")
+    assert main(["accept", *PAPER]) == 1
+    assert "other code or parameters left 3 of 3 records at paper" in capsys.readouterr().err
+    shutil.rmtree(accepted / "results/paper")
+    assert main(["accept", *PAPER]) == 0, "a cell without records says nothing"
+
+
+def test_what_is_left_of_an_earlier_run_with_more_seeds_hinders_nothing(accepted, capsys):
+    path = accepted / "results/paper/golden/faces/part/seed=2.json"
+    record = json.loads(path.read_text())
+    record["provenance"] |= {"code": "older", "started": "2025-01-01T00:00:00+00:00"}
+    path.write_text(json.dumps(record))
+    assert main(["accept", *PAPER]) == 1
+    assert "faces/part: other code or parameters left 1 of 3 records at paper (seed 2)" in capsys.readouterr().err
+    assert main(["accept", *PAPER, "seeds=2"]) == 0
+
+
+def test_regress_says_whose_records_it_holds(accepted, capsys):
+    assert main(["regress", *CHANGED]) == LACKING
+    said = capsys.readouterr().out
+    assert NOT_OURS in said
+    assert said.endswith("regress: nothing moved at paper, 4 cells hold what other code or parameters left\n")
+
+
+def verify(capsys, *words):
+    status = main(["verify", *words])
+    said = capsys.readouterr().out.splitlines()
+    return status, [line for line in said if "is published but has no rule" not in line]
+
+
+def test_verify_holds_records_to_the_plan(accepted, capsys):
+    shutil.copytree(accepted / "results/paper/golden/faces/part", accepted / "results/paper/golden/faces/other")
+    status, said = verify(capsys, *PAPER)
+    assert status == 1
+    assert said[0].startswith("results/paper/golden/faces/other/seed=0.json: holds the record of golden/faces/part")
+    assert said[-1] == "verify: 3 lacking at scale paper"
+
+    for path in (accepted / "results/paper/golden/faces/other").iterdir():
+        path.write_text(path.read_text().replace('"variant": "part"', '"variant": "other"'))
+    assert verify(capsys, *PAPER) == (0, ["verify: all there at paper"])
+    status, said = verify(capsys, *CHANGED)
+    assert status == 1
+    assert said[0].startswith(NOT_OURS)
+    assert said[-1] == "verify: 4 lacking at scale paper"
+
+
+@pytest.mark.parametrize("verb", ["accept", "regress", "compare"])
+def test_another_scales_records_are_not_judged_as_this_ones(accepted, capsys, verb):
+    shutil.rmtree(accepted / "results/paper")
+    shutil.copytree(accepted / "results/quick", accepted / "results/paper")
+    assert main([verb, *PAPER]) == 1
+    said = capsys.readouterr().err
+    assert "holds the record of golden/" in said
+    assert "seed 0 at quick, not of" in said
+    assert said.count("\n") == 1
