@@ -23,11 +23,15 @@ _TIMED = re.compile(r"(seconds|time)\b")
 
 @dataclass(frozen=True)
 class Regression:
-    """A fresh number beside the accepted one: its band, and whether it is inside (None: no band, or no number)."""
+    """A fresh number beside the accepted one: its band, and whether it is inside (None: no band, or no number).
+
+    ``seeds`` finished of those that ``ran``.
+    """
 
     accepted: Accepted
     fresh: float | None
     seeds: int
+    ran: int
     low: float
     high: float
     inside: bool | None
@@ -39,6 +43,11 @@ class Regression:
     def key(self) -> tuple[str, str, str, str]:
         """Artefact, entry, metric and scale, which name the row."""
         return self.accepted.key
+
+    @property
+    def unfinished(self) -> bool:
+        """Whether it was run, and no seed came to an end."""
+        return self.ran > 0 and self.fresh is None
 
     @property
     def changed(self) -> bool:
@@ -54,7 +63,7 @@ class Regression:
         """
         orders = {self.accepted.direction.split(" ")[0], self.fresh_direction.split(" ")[0]}
         order_alone = {self.accepted.verdict, self.fresh_verdict} <= _OF_ORDER
-        near = self.inside is not False and orders != {"holds", "reversed"}
+        near = self.fresh is not None and self.inside is not False and orders != {"holds", "reversed"}
         return self.accepted.scale == "quick" and self.changed and order_alone and near
 
     @property
@@ -66,16 +75,16 @@ class Regression:
     @property
     def excused(self) -> str:
         """Why the row cannot be held to what was accepted here; empty where it can."""
-        if _TIMED.match(self.accepted.metric):
+        if _TIMED.match(self.accepted.metric) and not self.unfinished:
             return "a speed belongs to its machine"
-        if self.fresh is not None and self.fresh_data != self.accepted.data:
+        if self.ran and self.fresh_data != self.accepted.data:
             return f"accepted on {self.accepted.data}, this run is on {self.fresh_data}"
         return ""
 
     def change(self, paper: str) -> Change:
         """Return the changed verdict as CORRECTIONS.md would record it."""
         was = Standing(self.accepted.verdict, self.accepted.mean, self.accepted.n)
-        now = Standing(self.fresh_verdict, self.fresh, self.seeds)
+        now = Standing("not run") if self.fresh is None else Standing(self.fresh_verdict, self.fresh, self.seeds)
         return Change(paper, ":".join(self.key[:3]), self.accepted.scale, was, now)
 
 
@@ -94,6 +103,7 @@ def regress(accepted: Sequence[Accepted], comparison: Comparison) -> list[Regres
                 accepted=old,
                 fresh=ours.mean if ours else None,
                 seeds=ours.n if ours else 0,
+                ran=row.seeds if row else 0,
                 low=low,
                 high=high,
                 inside=low <= ours.mean <= high if ours and math.isfinite(low) else None,

@@ -102,11 +102,14 @@ def accept(comparison: Comparison, path: Path, corrections: Sequence[Correction]
 def merged(comparison: Comparison, path: Path) -> tuple[list[Accepted], list[Change]]:
     """Return the rows as they would be with the comparison's numbers in place of theirs, and the verdicts that change.
 
-    Rows of other scales, and rows that were not run this time, stay. Order: as in the comparison, then scale.
+    Rows of other scales, and rows that were not run this time, stay; a row of which no seed finished this time goes.
+    Refuses a stand-in's number in the place of the data's own. Order: as in the comparison, then scale.
     """
     before = read_reproduced(path)
+    _refuse_stand_ins(before, comparison, label(path))
     fresh = accepted_rows(comparison)
-    kept = {row.key: row for row in before} | {row.key: row for row in fresh}
+    lost = {row.key for row, _ in unfinished(before, comparison)}
+    kept = {row.key: row for row in before if row.key not in lost} | {row.key: row for row in fresh}
     published = [row.published for row in comparison.rows]
     place = {row.key: i for i, row in enumerate(published)}
     gone = sorted(key for key in kept if key[:3] not in place)
@@ -115,6 +118,31 @@ def merged(comparison: Comparison, path: Path) -> tuple[list[Accepted], list[Cha
     rows = sorted(kept.values(), key=lambda row: (place[row.key[:3]], SCALES.index(row.scale)))
     rows = rejudge(directed(rows, published, before, fresh), published)
     return rows, changes(label(path), before, rows)
+
+
+def unfinished(before: Sequence[Accepted], comparison: Comparison) -> list[tuple[Accepted, int]]:
+    """Return the accepted rows of which this time no seed finished, each with the number of seeds that ran."""
+    ran = {row.published.key: row.seeds for row in comparison.rows if row.ours is None and row.seeds}
+    return [(old, ran[old.key[:3]]) for old in before if old.scale == comparison.scale and old.key[:3] in ran]
+
+
+def none_finished(ran: int, mean: float) -> str:
+    """Return what is said of an accepted number of which none of the seeds that ran finished."""
+    return f"none of the {ran} seeds here finished, where {mean:.6g} was accepted"
+
+
+def _refuse_stand_ins(before: Sequence[Accepted], comparison: Comparison, name: str) -> None:
+    """Hold the data of a comparison to those that its rows were accepted on: nothing drawn in place of a real set."""
+    drawn = {row.published.key: row.data for row in comparison.rows if is_stand_in(row.data)}
+    wrong = [
+        row for row in before if row.scale == comparison.scale and not is_stand_in(row.data) if row.key[:3] in drawn
+    ]
+    if wrong:
+        key = wrong[0].key
+        raise AgreementError(
+            f"{name}: {':'.join(key)} ran on {drawn[key[:3]]}, where {wrong[0].data} is accepted ({len(wrong)} such "
+            "rows); run it on the data, or move these records away"
+        )
 
 
 class UnexplainedError(AgreementError):

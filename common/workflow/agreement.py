@@ -13,7 +13,14 @@ from common.evaluation.judged import judged_path, write_judged
 from common.evaluation.judged import merged as merged_claims
 from common.evaluation.on_means import judge_on_means
 from common.evaluation.published import Published, read_published
-from common.evaluation.reproduced import UnexplainedError
+from common.evaluation.reproduced import (
+    UnexplainedError,
+    accepted_rows,
+    label,
+    none_finished,
+    read_reproduced,
+    unfinished,
+)
 from common.evaluation.reproduced import accept as accept_numbers
 from common.evaluation.reproduced import merged as merged_numbers
 from common.evaluation.tables import write_comparison
@@ -88,13 +95,17 @@ def accept(plan: Plan) -> int:
             on_means = judge_on_means(stated, places_of(settings, published), numbers, plan.scale)
             claims, changed = merged_claims(comparison, judged_path(path), on_means)
             lacking = unexplained([*moved, *changed], corrections)
+            for row, ran in unfinished(read_reproduced(path), comparison):
+                print(f"{label(path)}: {':'.join(row.key)}: {none_finished(ran, row.mean)}")
             for change in lacking:
                 print(change.line(datetime.now(UTC).date().isoformat()))
             if lacking:
                 raise UnexplainedError(lacking)
             accept_numbers(comparison, path, corrections)
             write_judged(claims, judged_path(path))
-            print(f"{path.relative_to(plan.root)}: {len(numbers)} rows, claims judged: {len(claims)}")
+            fresh, told = len(accepted_rows(comparison)), sum(claim.stands for claim in comparison.claims)
+            rows = f"{len(numbers)} rows, {fresh} of them fresh at {plan.scale}"
+            print(f"{path.relative_to(plan.root)}: {rows}; claims judged: {len(claims)}, {told} of them fresh")
     return 0
 
 

@@ -304,3 +304,77 @@ def test_another_scales_records_are_not_judged_as_this_ones(accepted, capsys, ve
     assert "holds the record of golden/" in said
     assert "seed 0 at quick, not of" in said
     assert said.count("\n") == 1
+
+
+# runs that came to nothing, and runs on other data
+
+
+def edit_records(house, scale, change):
+    """Let ``change`` edit every record of a scale as the dictionary that it is."""
+    for path in sorted((house / "results" / scale).rglob("seed=*.json")):
+        record = json.loads(path.read_text())
+        change(record)
+        path.write_text(json.dumps(record))
+
+
+def diverge(record):
+    if record["experiment"] == "encoder" and record["variant"] == "trained":
+        record |= {"metrics": {}, "status": "diverged", "message": "step 3: loss is not finite"}
+
+
+def test_a_run_of_which_no_seed_finished_moved(accepted, capsys):
+    path = accepted / "replications/golden/reproduced.csv"
+    before = path.read_text()
+    edit_records(accepted, "paper", diverge)
+    assert main(["regress", *PAPER]) == MOVED
+    said = capsys.readouterr().out
+    assert "golden: table1:trained:auc:paper: none of the 5 seeds here finished, where 0.94 was accepted" in said
+    assert "no record of them is here" not in said
+    assert "golden: 6 of 9 rows at paper stand as accepted, their verdicts apart" in said
+    edit_records(accepted, "quick", diverge)
+    assert main(["regress", *QUICK]) == MOVED, "no seed is no matter of chance"
+    assert "golden: table1:trained:auc:quick: none of the 5 seeds here finished" in capsys.readouterr().out
+
+    assert main(["accept", *PAPER]) == 1
+    said = capsys.readouterr()
+    assert "the verdict of table1:trained:auc would change from reproduced to not run" in said.err
+    assert said.err.count("\n") == 1
+    assert "golden: table1:trained:auc:paper: none of the 5 seeds here finished, where 0.94 was accepted" in said.out
+    assert path.read_text() == before
+
+    told = [line.removesuffix("|  |") + "| it diverges |" for line in said.out.splitlines() if line.startswith("| 20")]
+    (accepted / "CORRECTIONS.md").write_text(HEAD + "".join(f"{line}\n" for line in told))
+    assert main(["accept", *PAPER]) == 0
+    rows = {row.key for row in read_reproduced(path)}
+    assert ("table1", "trained", "auc", "paper") not in rows
+    assert ("table1", "trained", "auc", "quick") in rows
+    assert main(["regress", *PAPER]) == 0
+
+
+def stand_in(record):
+    record["dataset"] |= {"kind": "stand-in", "subset": False}
+
+
+def test_where_all_ran_on_stand_ins_nothing_is_held_and_nothing_accepted(accepted, capsys):
+    path = accepted / "replications/golden/reproduced.csv"
+    text = path.read_text()
+    before = text.replace("digits-data (STAND-IN)", "digits-data (real)")
+    path.write_text(before)
+    edit_records(accepted, "paper", stand_in)
+    assert main(["regress", *PAPER]) == LACKING
+    said = capsys.readouterr().out
+    assert "golden: none of 9 rows at paper could be held" in said
+    assert said.endswith("regress: nothing moved at paper, 9 could not be held\n")
+    assert main(["accept", *PAPER]) == 1
+    said = capsys.readouterr().err
+    assert "golden: table1:random:auc:paper ran on encoder-data (STAND-IN), where encoder-data (generated) is" in said
+    assert said.count("\n") == 1
+    assert path.read_text() == before
+
+
+def test_accept_says_how_many_numbers_are_fresh(accepted, capsys):
+    assert main(["accept", *PAPER]) == 0
+    assert "18 rows, 9 of them fresh at paper; claims judged: 3, 2 of them fresh\n" in capsys.readouterr().out
+    shutil.rmtree(accepted / "results/paper")
+    assert main(["accept", *PAPER]) == 0
+    assert "18 rows, 0 of them fresh at paper; claims judged: 3, 0 of them fresh\n" in capsys.readouterr().out

@@ -163,7 +163,7 @@ def apart(comparison, *entries):
     def left_out(row):
         alone = Judgement("direction only" if row.judgement.direction else row.judgement.verdict)
         known = row.published.artefact == "table1" and row.published.entry in entries
-        return replace(row, judgement=alone) if known else replace(row, ours=None)
+        return replace(row, judgement=alone) if known else replace(row, ours=None, seeds=0)
 
     return replace(comparison, rows=[left_out(row) for row in comparison.rows])
 
