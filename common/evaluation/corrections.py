@@ -88,9 +88,32 @@ def read_corrections(path: Path) -> list[Correction]:
 
 
 def unexplained(changes: Iterable[Change], corrections: Sequence[Correction]) -> list[Change]:
-    """Return the changes that no line records: same row, same verdict before and after."""
-    told = {(*c.change.place, c.change.was.verdict, c.change.now.verdict) for c in corrections}
-    return [c for c in changes if (*c.place, c.was.verdict, c.now.verdict) not in told]
+    """Return the changes from what is accepted now that no line records: same row, same verdict before and after.
+
+    The last line of a row counts alone. Those before it told of other runs: an old flip does not excuse the next one.
+    """
+    told = {c.change.place: c.change for c in corrections}
+    return [change for change in changes if not _tells(told.get(change.place), change)]
+
+
+def unrecorded(history: Iterable[Change], corrections: Sequence[Correction]) -> list[Change]:
+    """Return the changes of a history, in the order of time, that no line of their row records in that order."""
+    lines: dict[tuple[str, str, str], list[Change]] = {}
+    for correction in corrections:
+        lines.setdefault(correction.change.place, []).append(correction.change)
+    lacking = []
+    for change in history:
+        left = lines.get(change.place, [])
+        at = next((i for i, line in enumerate(left) if _tells(line, change)), None)
+        if at is None:
+            lacking.append(change)
+        else:
+            del left[: at + 1]
+    return lacking
+
+
+def _tells(line: Change | None, change: Change) -> bool:
+    return line is not None and (line.was.verdict, line.now.verdict) == (change.was.verdict, change.now.verdict)
 
 
 def _cells(line: str) -> tuple[str, ...]:

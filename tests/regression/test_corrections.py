@@ -10,7 +10,7 @@ import pytest
 
 from common.evaluation import AgreementError
 from common.evaluation.claims import read_claims
-from common.evaluation.corrections import Change, Standing, read_corrections, unexplained
+from common.evaluation.corrections import Change, Standing, read_corrections, unexplained, unrecorded
 from common.evaluation.judged import Judged, read_judged
 from common.evaluation.judged import changes as claim_changes
 from common.evaluation.published import read_published
@@ -86,7 +86,7 @@ def test_every_changed_verdict_of_the_history_has_its_line(path):
         for before, after in pairwise(versions(path))
         for change in changes(label(path), rows_of(before), rows_of(after))
     ]
-    lacking = unexplained(found, CORRECTIONS)
+    lacking = unrecorded(found, CORRECTIONS)
     assert not lacking, "\n".join(change.line("<date>") for change in lacking)
 
 
@@ -94,7 +94,7 @@ def test_every_changed_verdict_of_the_history_has_its_line(path):
 def test_every_claim_that_turned_in_the_history_has_its_line(path):
     rows = [[Judged(**cells) for cells in csv.DictReader(io.StringIO(text))] for text in versions(path)]
     found = [change for pair in pairwise(rows) for change in claim_changes(label(path), *pair)]
-    lacking = unexplained(found, CORRECTIONS)
+    lacking = unrecorded(found, CORRECTIONS)
     assert not lacking, "\n".join(change.line("<date>") for change in lacking)
 
 
@@ -133,6 +133,27 @@ def test_a_change_is_explained_by_its_own_line_alone(tmp_path):
         Change("p", CHANGE.row, "paper", CHANGE.now, CHANGE.was),
     ]
     assert unexplained(others, [told]) == others
+
+
+def test_an_old_line_excuses_no_later_change(tmp_path):
+    """A row went and came back: it may not go again for the old reason."""
+    back = Change("p", CHANGE.row, "paper", CHANGE.now, CHANGE.was)
+    told = read_corrections(written(tmp_path, CHANGE.line("2026-11-21", "x"), back.line("2026-11-22", "y")))
+    assert unexplained([CHANGE], told) == [CHANGE]
+    assert unexplained([back], told) == []
+    other = Change("p", "t:other:auc", "paper", CHANGE.was, CHANGE.now)
+    assert unexplained([other], told) == [other]
+
+
+def test_each_change_of_a_history_has_a_line_of_its_own(tmp_path):
+    back = Change("p", CHANGE.row, "paper", CHANGE.now, CHANGE.was)
+    told = read_corrections(written(tmp_path, CHANGE.line("2026-11-21", "x"), back.line("2026-11-22", "y")))
+    assert unrecorded([CHANGE, back], told) == []
+    assert unrecorded([back], told) == []
+    assert unrecorded([CHANGE, back, CHANGE], told) == [CHANGE]
+    assert unrecorded([back, CHANGE], told) == [CHANGE]
+    elsewhere = Change("q", CHANGE.row, "paper", CHANGE.was, CHANGE.now)
+    assert unrecorded([elsewhere, CHANGE], told) == [elsewhere]
 
 
 GOOD = CHANGE.line("2026-11-21", "a reason")
