@@ -17,7 +17,8 @@ import numpy as np
 
 Value = np.ndarray | np.float64 | np.bool_ | float
 
-_LONGEST = 500
+_LONGEST = 1000
+_DEEPEST = 50  # parts inside parts: far below where Python itself gives up
 _ARITHMETIC: dict[type, Callable] = {
     ast.Add: operator.add,
     ast.Sub: operator.sub,
@@ -69,6 +70,8 @@ class Predicate:
             self._tree = ast.parse(text.strip(), mode="eval").body
         except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
             raise PredicateError(f"{text!r} is not an expression ({getattr(error, 'msg', error)})") from None
+        if _depth(self._tree) > _DEEPEST:
+            raise PredicateError(f"predicate with more than {_DEEPEST} parts inside one another; write it flatter")
         self.names = names
         trial = _Walk(dict.fromkeys(names, np.array([1.0, 2.0])), strict=False)
         if not isinstance(trial.value(self._tree), np.bool_):
@@ -95,6 +98,15 @@ class Predicate:
         """
         taken = ("mean", "median") if seeds == 2 else ("mean",)
         return seeds == 1 or _by_means(self._tree, taken)
+
+
+def _depth(tree: ast.expr) -> int:
+    """Return how many expressions stand inside one another at most; no recursion, for that is what it guards."""
+    depth, level = 0, [tree]
+    while level:
+        depth += 1
+        level = [part for node in level for part in ast.iter_child_nodes(node) if isinstance(part, ast.expr)]
+    return depth
 
 
 def _by_means(node: ast.AST, taken: tuple[str, ...]) -> bool:

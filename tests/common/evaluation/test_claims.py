@@ -40,6 +40,7 @@ def holds(text, a=A, b=B):
         ("mean(a) / 2 * 3 + 1 > mean(-b)", True),
         ("all(abs(log(a)) < 1.4)", True),  # ln 4 = 1.386
         ("mean(a) > mean(b) > 2", False),
+        ("mean(a) > " + "-" * 46 + "1", True),
     ],
 )
 def test_the_language_by_hand(text, expected):
@@ -70,7 +71,9 @@ REFUSED = {
     "import os": "is not an expression",
     "1 < 2": "quantity 'a' is not used",
     "mean(a) > 1" + "0" * 400: "too large",
-    "mean(a) > 1" + " " * 600 + "0": "are the most",
+    "mean(a) > 1" + " " * 1000 + "0": "1012 characters; 1000 are the most",
+    "mean(a) > " + "-" * 400 + "1": "more than 50 parts inside one another; write it flatter",
+    "mean(a) > 0" + " + 1" * 200: "more than 50 parts inside one another",
     "+" + "(" * 240 + "a" + ")" * 240 + " > 1": "",
 }
 
