@@ -3,7 +3,8 @@
 A list of {id, statement, where, quantities, predicate, least_scale, note}. ``quantities`` gives a name to each
 ``experiment/variant:metric``; the predicate (:mod:`common.evaluation.predicate`) is judged on the seeds that
 finished in every cell it uses. ``experiment/variant:status.diverged`` is 1 for a seed that diverged and 0 for
-one that finished, so that a claim can be about divergence itself.
+one that finished, so that a claim can be about divergence itself, and then about nothing else: a seed that diverged
+has no other number.
 
 Outcomes: `holds`, `fails`, `not run` (a cell has no record), `not judged (why)`: the scale is below the claim's
 least one, the data are a stand-in, no seed finished everywhere, or the predicate has no value on the numbers.
@@ -21,7 +22,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from common.evaluation import AgreementError
-from common.evaluation.cells import describe_data, describe_origin, vector_of
+from common.evaluation.cells import DIVERGED, describe_data, describe_origin, vector_of
 from common.evaluation.predicate import FUNCTIONS, Predicate, PredicateError, UndefinedError
 from common.results.plain_yaml import YamlError, brief, parse_yaml
 from common.results.schema import Record, Scale
@@ -82,6 +83,11 @@ class Claim(BaseModel):
             if not name.isidentifier() or name in FUNCTIONS:
                 raise ValueError(f"quantity {name!r} is not a plain name, or is the name of a function")
         self.parsed()
+        diverged = {quantity.metric == DIVERGED for quantity in self.quantities.values()}
+        if len(diverged) > 1:  # seeds are paired, and the pairs would be those that finished
+            raise ValueError(
+                f"{DIVERGED} beside other metrics, which a diverged seed lacks; make it a claim of its own"
+            )
         return self
 
     def parsed(self) -> Predicate:

@@ -251,6 +251,7 @@ SLIPS = {
     YAML.replace("share(after", "shar(after"): "claim C1: unknown function 'shar'; valid: mean",
     YAML.replace("after", "all"): "claim C1: quantity 'all' is not a plain name, or is the name of a function",
     YAML.replace("id: C2", "id: C1"): "claim C1: this id comes twice",
+    YAML.replace("enc/a:auc_last", "enc/a:status.diverged"): "claim C1: status.diverged beside other metrics, which a",
 }
 
 
