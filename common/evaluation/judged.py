@@ -87,7 +87,7 @@ def merged(comparison: Comparison, path: Path, on_means: Sequence[Judged] = ()) 
     kept = {row.key: row for row in (*on_means, *stay, *fresh)}
     gone = sorted(claim for claim, _ in kept if claim not in place)
     if gone:
-        raise AgreementError(f"{path}: {gone[0]} is no claim of claims.yaml any more; delete that line")
+        raise AgreementError(f"{path}: {gone[0]} is no claim of claims.yaml, or none of this reading; delete that line")
     rows = sorted(kept.values(), key=lambda row: (place[row.claim], SCALES.index(row.scale)))
     return rows, changes(label(path), before, rows)
 
@@ -142,3 +142,5 @@ def write_judged(rows: Sequence[Judged], path: Path) -> None:
     """Write the accepted claims, whole or not at all; no file where there are none."""
     if rows:
         write_atomically(Path(path), to_csv(COLUMNS, [astuple(row) for row in rows]))
+    else:
+        Path(path).unlink(missing_ok=True)

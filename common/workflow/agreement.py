@@ -27,6 +27,7 @@ from common.evaluation.tables import write_comparison
 from common.workflow.config import PaperConfig, reading_of
 from common.workflow.console import CONSOLE, table
 from common.workflow.foreign import refuse_foreign
+from common.workflow.reading import claims_in
 from common.workflow.resolve import Plan
 
 _COLUMNS = ("artefact", "entry", "metric", "published", "reproduced ± sd (n)", "verdict", "direction")
@@ -42,24 +43,15 @@ def comparison_of(plan: Plan, paper: str, reading: str = "") -> Comparison:
 
 
 def in_reading(root: Path, config: PaperConfig, reading: str) -> tuple[PaperConfig, list[Published], list[Claim]]:
-    """Return a paper's configuration, printed numbers and claims, their places those of a reading."""
+    """Return a paper's configuration, printed numbers and claims, their places those of a reading.
+
+    Of the claims those that the reading has a say in.
+    """
     folder = root / "replications" / config.name
     claims = read_claims(folder / "claims.yaml")
     if reading:
-        claims = [_claim_in(claim, config, reading) for claim in claims]
-        config = reading_of(config, reading)
+        claims, config = claims_in(claims, config, reading), reading_of(config, reading)
     return config, read_published(folder / "published.csv"), claims
-
-
-def _claim_in(claim: Claim, paper: PaperConfig, variant: str) -> Claim:
-    """Return the claim with its quantities taken from ``variant`` of each experiment that has it."""
-    moved = {
-        name: quantity.model_copy(update={"variant": variant})
-        if variant in paper.experiments[quantity.experiment].variants
-        else quantity
-        for name, quantity in claim.quantities.items()
-    }
-    return claim.model_copy(update={"quantities": moved})
 
 
 def compare(plan: Plan) -> int:

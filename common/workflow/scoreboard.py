@@ -17,6 +17,7 @@ from common.evaluation.reproduced import Accepted, read_reproduced
 from common.evaluation.verdicts import VERDICTS
 from common.results.atomic import write_atomically
 from common.workflow.config import ConfigError, load_paper, paper_names
+from common.workflow.reading import claims_in
 
 MARKS = {name: (f"<!-- {name}: begin (generated) -->", f"<!-- {name}: end -->") for name in ("scoreboard", "claims")}
 
@@ -50,8 +51,9 @@ def claims_table(root: Path) -> str:
         "| --- | --- | --- |" + " ---: |" * (len(OUTCOMES) + 2) + " --- |",
     ]
     for name in paper_names(root):
-        total = len(read_claims(Path(root) / "replications" / name / "claims.yaml"))
+        config, claims = load_paper(root, name), read_claims(Path(root) / "replications" / name / "claims.yaml")
         for reading, path in _files(root, name):
+            total = len(claims_in(claims, config, reading) if reading else claims)
             rows = read_judged(judged_path(path))
             for scale in SCALES:
                 chosen = [row for row in rows if row.scale == scale]

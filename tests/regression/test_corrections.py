@@ -11,14 +11,14 @@ import pytest
 from common.evaluation import AgreementError
 from common.evaluation.claims import read_claims
 from common.evaluation.corrections import Change, Standing, read_corrections, unexplained, unrecorded
-from common.evaluation.judged import Judged, read_judged
+from common.evaluation.judged import Judged, judged_path, read_judged
 from common.evaluation.judged import changes as claim_changes
 from common.evaluation.published import read_published
 from common.evaluation.reproduced import Accepted, changes, label, read_reproduced
 
 ROOT = Path(__file__).resolve().parents[2]
 FILES = sorted(ROOT.glob("replications/*/reproduced*.csv"))
-JUDGED = sorted(ROOT.glob("replications/*/judged*.csv"))
+JUDGED = [judged_path(path) for path in FILES]  # those that are no more included: they have a history
 CORRECTIONS = read_corrections(ROOT / "CORRECTIONS.md")
 
 
@@ -52,12 +52,15 @@ def git(*words):
 
 
 def versions(path):
-    """Return the text of a file at each commit that changed it, and as it is."""
+    """Return the text of a file at each commit that changed it, and as it is; nothing where it is no more."""
     if git("rev-parse", "--is-shallow-repository").strip() == "true":
         pytest.skip("a shallow clone has no history to look at")
     name = str(path.relative_to(ROOT))
-    old = [git("show", f"{c}:{name}") for c in git("log", "--reverse", "--format=%H", "--", name).split()]
-    return [*old, path.read_text()]
+    old = [
+        git("show", f"{c}:{name}")
+        for c in git("log", "--reverse", "--diff-filter=AM", "--format=%H", "--", name).split()
+    ]
+    return [*old, path.read_text() if path.exists() else ""]
 
 
 def rows_of(text):
