@@ -378,3 +378,15 @@ def test_accept_says_how_many_numbers_are_fresh(accepted, capsys):
     shutil.rmtree(accepted / "results/paper")
     assert main(["accept", *PAPER]) == 0
     assert "18 rows, 0 of them fresh at paper; claims judged: 3, 0 of them fresh\n" in capsys.readouterr().out
+
+
+def test_a_clone_with_records_and_no_weights_is_enough(accepted, capsys):
+    config = accepted / "replications/golden/config.yaml"
+    config.write_text(config.read_text().replace("    dataset:", "    weights: true\n    dataset:"))
+    assert main(["accept", *PAPER]) == 0
+    assert main(["regress", *PAPER]) == 0
+    capsys.readouterr()
+    status, said = verify(capsys, *PAPER)
+    assert status == 1
+    assert {line.partition(": ")[2].partition(";")[0] for line in said[:-1]} == {"no such record"}
+    assert all("faces/other" in line for line in said[:-1]), "the cell that has no golden records"
