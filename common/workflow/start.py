@@ -45,13 +45,16 @@ class Asked:
 def asked(argv: list[str] | None = None) -> Asked:
     """Return what Snakemake's command line asks for, which it tells a Snakefile only after reading it."""
     from snakemake.cli import parse_args
+    from snakemake_interface_executor_plugins.settings import ExecMode
 
-    if argv is None and Path(sys.argv[0]).name != "snakemake":
-        return Asked(frozenset(), runs=False, node=True)
     with contextlib.redirect_stderr(io.StringIO()):  # it names the profile, as it did when it started
         _, options = parse_args(argv)
+    if options.mode != ExecMode.DEFAULT:  # one job, on a node or beside the run: Snakemake says so to itself alone
+        return Asked(frozenset(), runs=False, node=True)
     elsewhere = options.executor not in (None, "local", "dryrun", "touch")
     asks = options.dryrun or options.lint or options.unlock or options.dag or options.rulegraph or options.summary
+    if options.no_hooks and not asks:
+        raise ConfigError("--no-hooks: one of them writes the configurations that the jobs read; leave it out")
     return Asked(frozenset(options.targets or ()), not asks, elsewhere)
 
 
@@ -60,9 +63,9 @@ def start(root: Path, given: dict) -> Plan:
 
     ``given`` is Snakemake's config.
     """
-    typed = asked()
-    carried = json.loads(os.environ.get(CARRIED, "{}")) if typed.node else {}
     try:
+        typed = asked()
+        carried = json.loads(os.environ.get(CARRIED, "{}")) if typed.node else {}
         plan = resolve(root, {**default_settings(root), **given, **carried}, elsewhere=typed.elsewhere)
         valid = targets(plan)
         for name in sorted(typed.targets):

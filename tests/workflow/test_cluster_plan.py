@@ -42,9 +42,14 @@ def test_a_node_works_by_the_plan_that_it_was_sent_for(root, monkeypatch, capsys
     assert start(root, {"papers": "infoshape"}).device == "cuda", "what was carried is for nodes alone"
 
 
-def test_a_worker_is_told_from_a_user(monkeypatch):
-    monkeypatch.setattr(sys, "argv", ["/env/lib/snakemake/__main__.py", "--mode", "remote"])
+@pytest.mark.parametrize("mode", ["remote", "subprocess"])
+def test_a_worker_is_told_from_a_user(root, monkeypatch, mode):
+    """By what Snakemake says to itself: a user may start it as a module, too."""
+    monkeypatch.chdir(root)
+    monkeypatch.setattr(sys, "argv", ["/env/lib/snakemake/__main__.py", "--cores", "1", "--mode", mode])
     assert asked() == Asked(frozenset(), runs=False, node=True)
+    monkeypatch.setattr(sys, "argv", ["/env/lib/snakemake/__main__.py", "--cores", "1", "docs"])
+    assert asked() == Asked(frozenset({"docs"}), runs=True)
 
 
 @pytest.mark.parametrize(
