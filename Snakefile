@@ -17,7 +17,7 @@ min_version("9.0")
 ROOT = Path(workflow.basedir)
 sys.path.insert(0, str(ROOT))
 
-from common.workflow import dag, pages, start
+from common.workflow import configurations, dag, pages, start
 
 PLAN = start.start(ROOT, config)
 OWNERS = dag.dags(PLAN)
@@ -26,6 +26,11 @@ BENCHMARKS = [own for own in OWNERS if own.name in PLAN.benchmarks]
 shell.prefix(start.SHELL)
 REPORT = f"figures/{PLAN.scale}/report/index.html"
 DOCS = f"figures/{PLAN.scale}/report/docs/index.html"
+
+
+# Here Snakemake holds its locks on what the jobs make, and a dry run does not come.
+onstart:
+    configurations.write_for(PLAN, workflow.dag.needrun_jobs())
 
 
 rule all:

@@ -12,7 +12,7 @@ from pathlib import Path
 from common.evaluation import AgreementError
 from common.results import RecordError
 from common.results.plain_yaml import YamlError, parse_yaml
-from common.workflow import commands
+from common.workflow import by_hand, commands
 from common.workflow.agreement import accept, compare
 from common.workflow.config import ConfigError
 from common.workflow.planning import show_plan
@@ -37,7 +37,7 @@ COMMANDS = {
     "accept": Command(accept, "write a scale's numbers and claims into the papers' reproduced.csv and judged.csv"),
     "regress": Command(regress, "hold a scale's records to the numbers and verdicts that were accepted"),
     "verify": Command(commands.verify, "fail if an artefact has no rule or a required record is missing"),
-    "resolve": Command(commands.resolve_files, "write the resolved configuration of every cell, for runs by hand"),
+    "resolve": Command(by_hand.resolve, "write the resolved configuration of every cell, for runs by hand"),
     "gallery": Command(commands.gallery, "copy a scale's figures into figures/gallery, which is committed"),
     "scoreboard": Command(
         commands.scoreboard, "rewrite the README's tables from reproduced.csv and judged.csv", False, False

@@ -22,7 +22,7 @@ PYTHON = shlex.quote(sys.executable)
 class Training:
     """One training or evaluation job: a cell with all its seeds, or several cells that one process makes in turn.
 
-    ``files`` are the resolved configurations, one per cell.
+    ``files`` are the resolved configurations, one per cell; ``common.workflow.configurations`` writes them.
     """
 
     rule: str
@@ -83,7 +83,7 @@ class Dag:
         return [job for job in self.trainings() if job.cell in wanted and _experiment(job) in together]
 
     def training(self, cell: str) -> Training:
-        """Return the job of one cell; its resolved configuration is written beside its records."""
+        """Return the job of one cell."""
         experiment, variant = cell.split("/")
         block = self.config.experiments[experiment]
         job = self.plan.job(self.name, cell)
@@ -95,7 +95,7 @@ class Dag:
             records=self.plan.records(self.name, cell),
             weights=self._weights(cell),
             module=block.module,
-            files=[self._configuration(cell)],
+            files=[self.plan.configuration(self.name, cell)],
             code=job.code,
             settings=job.identity,
             threads=block.threads,
@@ -209,13 +209,6 @@ class Dag:
             files=all_of(job.files for job in jobs),
             settings={job.cell: job.settings for job in jobs},
         )
-
-    def _configuration(self, cell: str) -> str:
-        """Write a cell's resolved configuration and return its path; a disk that will not have it ends the run."""
-        try:
-            return self.plan.write_job(self.name, cell)
-        except OSError as error:
-            sys.exit(f"expunge: {error}")
 
     def _shown(self) -> set[str]:
         """Return the cells that an artefact draws from, or that a published value stands in."""

@@ -53,7 +53,7 @@ def note_run(folder: Path, configurations: Sequence[str] = ()) -> None:
 
 
 def forget_run(folder: Path, pid: int) -> None:
-    """Take this run's note away, but where it leaves locks that no other run holds; a fork of the run is not the run."""
+    """Take this run's note away, but where it leaves locks that no other run holds; a fork of it is not the run."""
     if pid == os.getpid() and (not _locks(folder) or _living(folder)):
         _own_note(folder).unlink(missing_ok=True)
 

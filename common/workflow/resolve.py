@@ -105,13 +105,27 @@ class Plan:
             found = {**self.job(paper, needed).params, **found}
         return found
 
+    def configuration(self, paper: str, name: str) -> str:
+        """Return the path of a cell's resolved configuration, beside its records, relative to the checkout."""
+        return str(store.cell_folder(Path("results"), self.cell(paper, name)) / "config.json")
+
+    def is_other(self, paper: str, name: str) -> bool:
+        """Return whether the configuration on disk is not this plan's."""
+        path = self.root / self.configuration(paper, name)
+        return not path.exists() or path.read_text(encoding="utf-8") != self._text(paper, name)
+
     def write_job(self, paper: str, name: str) -> str:
-        """Write a cell's resolved configuration beside its records, if it changed; return its path."""
-        path = store.cell_folder(self.root / "results", self.cell(paper, name)) / "config.json"
-        text = self.job(paper, name).model_dump_json(indent=1) + "\n"
-        if not path.exists() or path.read_text(encoding="utf-8") != text:
-            write_atomically(path, text)
-        return str(path.relative_to(self.root))
+        """Write a cell's resolved configuration, if it changed; return its path.
+
+        For those alone who run the job: another run's queued jobs may have yet to read the file.
+        """
+        path = self.configuration(paper, name)
+        if self.is_other(paper, name):
+            write_atomically(self.root / path, self._text(paper, name))
+        return path
+
+    def _text(self, paper: str, name: str) -> str:
+        return self.job(paper, name).model_dump_json(indent=1) + "\n"
 
     def headline(self) -> str:
         """Return the line that every run starts with."""

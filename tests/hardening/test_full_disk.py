@@ -101,7 +101,8 @@ def test_a_dag_whose_configurations_find_no_room_ends_in_one_line(tmp_path, fill
     checkout = copy_checkout(tmp_path / "checkout")
     (checkout / "results").symlink_to(small_disk)
     fill(small_disk)
-    done = run_snakemake(checkout, "-n", "infoshape_closed_forms_thesis", "--config", "scale=quick", "papers=infoshape")
+    asked = ("--cores", "1", "infoshape_closed_forms_thesis", "--config", "scale=quick", "papers=infoshape")
+    done = run_snakemake(checkout, *asked)
     assert done.returncode == 1
     said = [line for line in done.stderr.splitlines() if line.startswith("expunge: ")]
     assert len(said) == 1

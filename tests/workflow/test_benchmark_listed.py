@@ -6,7 +6,7 @@ import pytest
 from workbench import ROOT, copy_checkout
 
 from common.training.progress import clock
-from common.workflow import commands, planning
+from common.workflow import by_hand, commands, planning
 from common.workflow.pages import drawn_beside
 from common.workflow.rates import Rates
 from common.workflow.resolve import resolve
@@ -43,7 +43,7 @@ def test_gallery_takes_its_figure(plan_of):
 
 
 def test_its_cells_can_be_run_by_hand(plan_of, capsys):
-    commands.resolve_files(plan_of("all"))
+    by_hand.resolve(plan_of("all"))
     line = "python -m benchmarks.removal.evaluate results/quick/removal/adult_attack/irene/config.json"
     assert line in capsys.readouterr().out.splitlines()
 

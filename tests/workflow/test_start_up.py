@@ -27,7 +27,10 @@ def loaded(root, program):
 @pytest.mark.parametrize(
     ("program", "needed"),
     [
-        ("import common.workflow.job, common.workflow.start, common.workflow.pages", []),
+        (
+            "import common.workflow.configurations, common.workflow.job, common.workflow.start, common.workflow.pages",
+            [],
+        ),
         ("import common.data.catalogue", []),
         ("import common.estimators.neural, common.models.resnet, common.training.trainer", ["torch"]),
     ],

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
+SNAKEMAKE = Path(sys.executable).with_name("snakemake")
 
 
 def copy_checkout(target: Path) -> Path:
@@ -24,15 +25,26 @@ def copy_checkout(target: Path) -> Path:
 
 def run_snakemake(folder: Path, *arguments: str, timeout: float = 900) -> subprocess.CompletedProcess:
     """Run Snakemake in a checkout with this environment's interpreter."""
-    snakemake = Path(sys.executable).with_name("snakemake")
-    environment = {**os.environ, "PATH": f"{snakemake.parent}:{os.environ['PATH']}"}
-    environment.pop("PYTEST_CURRENT_TEST", None)
     return subprocess.run(
-        [str(snakemake), *arguments],
+        [str(SNAKEMAKE), *arguments],
         cwd=folder,
         capture_output=True,
         text=True,
         timeout=timeout,
-        env=environment,
+        env=_environment(),
         check=False,
     )
+
+
+def start_snakemake(folder: Path, *arguments: str, command: tuple[str, ...] = (str(SNAKEMAKE),)) -> subprocess.Popen:
+    """Start Snakemake in a checkout and let it run, its words in ``run.log``."""
+    with (folder / "run.log").open("w") as log:
+        return subprocess.Popen(
+            [*command, *arguments], cwd=folder, stdout=subprocess.DEVNULL, stderr=log, env=_environment()
+        )
+
+
+def _environment() -> dict[str, str]:
+    environment = {**os.environ, "PATH": f"{SNAKEMAKE.parent}:{os.environ['PATH']}"}
+    environment.pop("PYTEST_CURRENT_TEST", None)
+    return environment
