@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import reprlib
 from typing import Any
 
@@ -13,6 +14,15 @@ _BRIEF.maxlevel, _BRIEF.maxlist, _BRIEF.maxdict, _BRIEF.maxstring, _BRIEF.maxoth
 
 class YamlError(ValueError):
     """The text is not plain YAML: one line that says where and why."""
+
+
+class _Loader(yaml.SafeLoader):
+    """The safe loader with YAML 1.2's floats: 1.1's want a point and a sign, and ``1e-3`` would be a word."""
+
+
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float", re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)[eE][-+]?[0-9]+$"), list("-+.0123456789")
+)
 
 
 def brief(value: Any) -> str:
@@ -27,7 +37,8 @@ def parse_yaml(content: str | bytes) -> Any:
     does not fit, an impossible date and lists too deep end in errors of many kinds, all of them the text's fault.
     """
     try:
-        return yaml.safe_load(content.decode("utf-8") if isinstance(content, bytes) else content)
+        text = content.decode("utf-8") if isinstance(content, bytes) else content
+        return yaml.load(text, Loader=_Loader)  # noqa: S506  (it is a safe loader)
     except yaml.YAMLError as error:
         raise YamlError(" ".join(str(error).split())) from None
     except RecursionError:

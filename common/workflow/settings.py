@@ -37,12 +37,24 @@ class RunConfig(Strict):
         if value is None:
             return {}
         if isinstance(value, str):
-            pairs = [part.partition("=") for part in value.split(",") if part.strip()]
+            pairs = [part.partition("=") for part in split_outside_brackets(value) if part.strip()]
             broken = [key for key, sign, _ in pairs if not sign]
             if broken:
                 raise ValueError(f"{broken[0]!r} is not paper.experiment.key=value")
             return {key.strip(): parse_yaml(text) for key, _, text in pairs}
         return value
+
+
+def split_outside_brackets(text: str) -> list[str]:
+    """Return the parts between commas; those within a list or a mapping are its own."""
+    parts, depth = [""], 0
+    for character in text:
+        depth = max(0, depth + (character in "[{") - (character in "]}"))
+        if character == "," and not depth:
+            parts.append("")
+        else:
+            parts[-1] += character
+    return parts
 
 
 def run_config(given: dict[str, Any]) -> RunConfig:

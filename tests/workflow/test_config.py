@@ -5,6 +5,7 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from common.results.plain_yaml import parse_yaml
 from common.workflow.config import ConfigError, load_paper, load_yaml, resolve_params
 from common.workflow.resolve import default_settings, resolve
 from common.workflow.settings import RunConfig, run_config, select_papers
@@ -54,6 +55,36 @@ def test_strings_from_the_command_line_are_read():
     assert config.papers == ("irene", "infoshape")
     assert config.seeds == 5
     assert config.set == {"infoshape.raw.batch": 500, "infoshape.raw.ema": True}
+
+
+def test_numbers_and_lists_from_the_command_line_are_read(root):
+    given = "infoshape.encoder_a.encoder_lr=1e-3, irene.biased_mnist.rhos=[0.1,0.5],infoshape.raw.x=[[1,2],[3]],"
+    assert run_config({"set": given}).set == {
+        "infoshape.encoder_a.encoder_lr": 1e-3,
+        "irene.biased_mnist.rhos": [0.1, 0.5],
+        "infoshape.raw.x": [[1, 2], [3]],
+    }
+    paper = load_paper(root, "irene")
+    overrides = run_config({"set": "irene.biased_mnist.rhos=[0.1, 0.5]"}).set
+    assert resolve_params(paper, "biased_mnist", "irene", "quick", overrides)["rhos"] == [0.1, 0.5]
+    for broken in ("infoshape.raw.x=[1,2", "infoshape.raw.x=1],[2", "infoshape.raw.batch=1,2"):
+        assert "set" in refused(set=broken)
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        *[(text, float(text)) for text in ("1e-3", "1E3", "-2e+5", "+1.5e2", ".5e1", "1.e1", "1.0e-4", "0.5")],
+        *[(text, int(text)) for text in ("1", "-20")],
+        *[(text, text) for text in ("e3", "1e", "1e-", "12e4f", "1e3.0", "v1e3", "1 e3")],
+        ("'1e-3'", "1e-3"),
+    ],
+)
+def test_floats_of_yaml_1_2(text, value):
+    """YAML 1.1 wants a point and a sign in them, and takes others for words without a word."""
+    (found,) = parse_yaml(f"lr: {text}").values()
+    assert found == value
+    assert type(found) is type(value)
 
 
 def test_unknown_paper_lists_the_valid_ones(root):
