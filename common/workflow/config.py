@@ -188,8 +188,10 @@ def cells_of(paper: PaperConfig) -> list[str]:
 
 
 def _check_references(paper: PaperConfig, where: str) -> None:
-    """Hold artefacts to cells that exist, and overrides to keys that exist."""
+    """Hold artefacts and readings to cells that exist, overrides to keys that exist, rules to names of their own."""
     cells = cells_of(paper)
+    _check_readings(paper, where)
+    _check_names(paper, where)
     for artefact, entry in paper.artefacts.items():
         used = [*entry.cells, *(f"{s.experiment}/{s.variant}" for s in entry.values.values())]
         for cell in used:
@@ -219,6 +221,30 @@ def _check_references(paper: PaperConfig, where: str) -> None:
                 blocks[f"{at}.{variant}"] = keys
         for block, keys in blocks.items():
             _override(dict(experiment.params), keys, f"{where}: experiments.{name}.{block}")
+
+
+def _check_readings(paper: PaperConfig, where: str) -> None:
+    variants = sorted({variant for experiment in paper.experiments.values() for variant in experiment.variants})
+    for reading in paper.readings:
+        if reading not in variants:
+            raise ConfigError(
+                f"{where}: readings: no experiment has a variant {reading!r}; {suggest(reading, variants)}"
+            )
+
+
+def _check_names(paper: PaperConfig, where: str) -> None:
+    """Refuse two rules of one name: each cell, artefact and shared process has one, ``<paper>_…``."""
+    named = [("compare", "the comparison")]
+    named += [(cell.replace("/", "_"), f"the cell {cell}") for cell in cells_of(paper)]
+    for name, experiment in paper.experiments.items():
+        if any(settings.together for settings in experiment.scales.values()):
+            named.append((name, f"experiments.{name} (its cells are made together)"))
+    named += [(name, f"artefacts.{name}") for name in paper.artefacts]
+    taken: dict[str, str] = {}
+    for name, what in named:
+        if name in taken:
+            raise ConfigError(f"{where}: {what} and {taken[name]} would both be {paper.name}_{name}; rename one")
+        taken[name] = what
 
 
 def _override(base: dict[str, Any], keys: dict[str, Any], where: str) -> dict[str, Any]:

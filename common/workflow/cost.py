@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from common.results import Record
+from common.workflow.config import ConfigError
 from common.workflow.job import JobConfig
 from common.workflow.rates import Rates
 
@@ -34,11 +35,25 @@ def seconds(config: JobConfig, seeds: int, rates: Rates, read: Mapping[str, Any]
     the job's parameters over those of the cells that it reads (``read``): what these left is as large as they made it.
     A stack shares its steps; operations are each seed's own.
     """
-    module = importlib.import_module(config.module)
-    if not hasattr(module, "work"):
-        module = importlib.import_module(f"{config.module.rpartition('.')[0]}.cost")
-    work: Work = module.work(config.cell.experiment, {**(read or {}), **config.params})
+    work = _said_by(config.module)(config.cell.experiment, {**(read or {}), **config.params})
     return estimate(work, seeds, rates)
+
+
+def _said_by(module: str) -> Callable[[str, dict[str, Any]], Work]:
+    """Return ``work`` of an experiment's module, or of the ``cost.py`` beside it."""
+    own = importlib.import_module(module)
+    if hasattr(own, "work"):
+        return own.work
+    beside = f"{module.rpartition('.')[0]}.cost"
+    try:
+        return importlib.import_module(beside).work
+    except ModuleNotFoundError as error:
+        if error.name != beside:
+            raise
+    except AttributeError:
+        pass
+    path = f"{beside.replace('.', '/')}.py"
+    raise ConfigError(f"{path}: no work(experiment, params) there; the plan needs it (CONTRIBUTING.md, A paper, 7)")
 
 
 def estimate(work: Work, seeds: int, rates: Rates) -> float:

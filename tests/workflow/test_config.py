@@ -154,6 +154,17 @@ def folder(root, tmp_path):
             ["scales.quick.variants", "unknown variant 'thesys'", "did you mean 'thesis'"],
         ),
         ("name: infoshape", "name: other", ["does not match its folder"]),
+        (
+            "readings: [repository]",
+            "readings: [repositery]",
+            ["readings: no experiment has a variant 'repositery'", "did you mean 'repository'"],
+        ),
+        (
+            "  fig3_5a:",
+            "  raw_thesis:",
+            ["artefacts.raw_thesis and the cell raw/thesis would both be infoshape_raw_thesis"],
+        ),
+        ("  fig3_5a:", "  compare:", ["artefacts.compare and the comparison would both be infoshape_compare"]),
         ("title: Neural", "titel: Neural", ["unknown key 'titel'", "did you mean 'title'"]),
         (
             "n_per_class: 30000  ",

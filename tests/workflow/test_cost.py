@@ -1,9 +1,10 @@
 import sys
-from types import SimpleNamespace
+from types import ModuleType, SimpleNamespace
 
 import pytest
 
 from common.workflow import cost
+from common.workflow.config import ConfigError
 from common.workflow.cost import Work
 from common.workflow.rates import Rates
 
@@ -37,3 +38,17 @@ def test_work_is_said_beside_the_experiment_and_knows_what_it_reads(monkeypatch)
     config = SimpleNamespace(module="home.p.evaluate", cell=SimpleNamespace(experiment="e"), params={"folds": 3})
     assert cost.seconds(config, 2, RATES, {"folds": 9, "rows": 7}) == pytest.approx(3 + 2)
     assert told == [("e", {"folds": 3, "rows": 7})]
+
+
+def test_a_paper_without_costs_is_one_line(monkeypatch):
+    config = SimpleNamespace(module="home.p.evaluate", cell=SimpleNamespace(experiment="e"), params={})
+    for package in ("home", "home.p"):
+        monkeypatch.setitem(sys.modules, package, ModuleType(package))
+    monkeypatch.setitem(sys.modules, "home.p.evaluate", SimpleNamespace())
+    monkeypatch.setattr(sys.modules["home.p"], "__path__", [], raising=False)
+    with pytest.raises(ConfigError, match=r"^home/p/cost\.py: no work\(experiment, params\) there; ") as error:
+        cost.seconds(config, 1, RATES)
+    assert "\n" not in str(error.value)
+    monkeypatch.setitem(sys.modules, "home.p.cost", ModuleType("home.p.cost"))
+    with pytest.raises(ConfigError, match=r"home/p/cost\.py"):
+        cost.seconds(config, 1, RATES)

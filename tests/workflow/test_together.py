@@ -50,3 +50,16 @@ def test_cells_that_need_one_another_cannot_share_a_process(root, tmp_path):
     with pytest.raises(ConfigError, match=r"census\.scales\.quick\.together: its variants need one another") as error:
         load_paper(tmp_path, "sliced_infomin")
     assert "\n" not in str(error.value)
+
+
+def test_an_artefact_cannot_have_the_name_of_the_process(root, tmp_path):
+    folder = tmp_path / "replications/sliced_infomin"
+    folder.mkdir(parents=True)
+    content = yaml.safe_load((root / "replications/sliced_infomin/config.yaml").read_text())
+    content["artefacts"]["census"] = next(iter(content["artefacts"].values()))
+    (folder / "config.yaml").write_text(yaml.safe_dump(content))
+    with pytest.raises(
+        ConfigError, match=r"artefacts\.census and experiments\.census .* both be sliced_infomin_census"
+    ) as error:
+        load_paper(tmp_path, "sliced_infomin")
+    assert "\n" not in str(error.value)
