@@ -5,6 +5,7 @@ Plain data, no Snakemake: the rules stay readable and this stays testable.
 
 from __future__ import annotations
 
+import hashlib
 import re
 import shlex
 import sys
@@ -13,6 +14,7 @@ from dataclasses import dataclass, replace
 from itertools import chain, groupby
 from pathlib import Path
 
+from common.workflow.config import cells_of
 from common.workflow.resolve import Plan
 
 PYTHON = shlex.quote(sys.executable)
@@ -128,6 +130,21 @@ class Dag:
         return sorted({path for cell in self._shown() for path in self.plan.records(self.name, cell)})
 
     @property
+    def compared(self) -> list[str]:
+        """Records that the comparison waits for: those above, and a further reading's that ``all`` makes anyway."""
+        cells = self._shown() | (self._read_further() & self.wanted)
+        return sorted({path for cell in cells for path in self.plan.records(self.name, cell)})
+
+    @property
+    def compared_beside(self) -> dict[str, str]:
+        """Return digests of a further reading's other records, where they are on disk.
+
+        The comparison takes what is there. Were they its inputs, ``all`` would train what is made on request alone.
+        """
+        cells = sorted(self._read_further() - self.wanted)
+        return digests(self.plan.root, [path for cell in cells for path in self.plan.records(self.name, cell)])
+
+    @property
     def wanted(self) -> set[str]:
         """Cells that ``all`` runs: those the artefacts and published values rest on, and what these need."""
         todo = list(self._shown())
@@ -216,6 +233,10 @@ class Dag:
         drawn = {cell for artefact in artefacts for cell in artefact.cells}
         return drawn | {f"{s.experiment}/{s.variant}" for artefact in artefacts for s in artefact.values.values()}
 
+    def _read_further(self) -> set[str]:
+        """Return the cells that the paper's further readings are sought in."""
+        return {cell for cell in cells_of(self.config) if cell.split("/")[1] in self.config.readings}
+
     def _weights(self, cell: str) -> list[str]:
         block = self.config.experiments[cell.split("/", maxsplit=1)[0]]
         if not block.weights:
@@ -228,6 +249,12 @@ class Dag:
 
 def _experiment(job: Training) -> str:
     return job.cell.split("/", maxsplit=1)[0]
+
+
+def digests(root: Path, paths: Iterable[str]) -> dict[str, str]:
+    """Return a digest of each of the files that is on disk: what a job takes as it finds it."""
+    found = [path for path in paths if (root / path).exists()]
+    return {path: hashlib.sha256((root / path).read_bytes()).hexdigest()[:16] for path in found}
 
 
 def dags(plan: Plan) -> list[Dag]:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 
-from common.workflow.dag import Dag
+from common.workflow.dag import Dag, digests
 from common.workflow.resolve import Plan
 
 _TEMPLATES = tuple(f"common/workflow/{page}/*.{end}" for page in ("report", "docs") for end in ("j2", "css", "js"))
@@ -28,8 +27,7 @@ def drawn_beside(plan: Plan) -> dict[str, str]:
 
     The report shows them as they are. Were they its inputs, ``all`` would run the benchmarks behind them.
     """
-    paths = [path for name in plan.benchmarks for path in Dag(plan, name).artefacts if (plan.root / path).exists()]
-    return {path: hashlib.sha256((plan.root / path).read_bytes()).hexdigest()[:16] for path in paths}
+    return digests(plan.root, [path for name in plan.benchmarks for path in Dag(plan, name).artefacts])
 
 
 def _below(root: Path, *patterns: str) -> list[str]:

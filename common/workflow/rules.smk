@@ -84,7 +84,7 @@ for paper in PAPERS:
         name:
             f"{paper.name}_compare"
         input:
-            paper.records,
+            paper.compared,
             published=f"replications/{paper.name}/published.csv",
             claims=f"replications/{paper.name}/claims.yaml",
         output:
@@ -97,5 +97,6 @@ for paper in PAPERS:
             code=paper.comparison_code,
             places=paper.places,
             scale=PLAN.scale,
+            beside=paper.compared_beside,
         shell:
             "{params.python} -m common.workflow compare {params.paper} --config scale={params.scale} > {log} 2>&1"
