@@ -13,14 +13,6 @@ from common.workflow.resolve import Plan
 from common.workflow.scoreboard import write_scoreboard
 
 
-def resolve_files(plan: Plan) -> int:
-    """Write every cell's resolved configuration and say how to run it by hand."""
-    for own in listed(plan):
-        for job in own.trainings():
-            print(f"python -m {job.module} {job.files[0]}")
-    return 0
-
-
 def report(plan: Plan) -> int:
     """Write the report of the plan's scale."""
     from common.workflow.report import build
