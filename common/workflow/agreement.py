@@ -26,7 +26,7 @@ from common.evaluation.reproduced import merged as merged_numbers
 from common.evaluation.tables import write_comparison
 from common.workflow.config import PaperConfig, reading_of
 from common.workflow.console import CONSOLE, table
-from common.workflow.foreign import refuse_foreign
+from common.workflow.foreign import foreign_cells, refuse_foreign
 from common.workflow.reading import claims_in
 from common.workflow.resolve import Plan
 
@@ -55,12 +55,17 @@ def in_reading(root: Path, config: PaperConfig, reading: str) -> tuple[PaperConf
 
 
 def compare(plan: Plan) -> int:
-    """Write each paper's comparison files and show the comparison; further readings go to a folder of their own."""
+    """Write each paper's comparison files and show the comparison; further readings go to a folder of their own.
+
+    It shows what records there are, and says which of them other code or parameters left.
+    """
     for paper, config in plan.papers.items():
-        for reading in ("", *config.readings):
-            comparison = comparison_of(plan, paper, reading)
+        compared = {reading: comparison_of(plan, paper, reading) for reading in ("", *config.readings)}
+        for reading, comparison in compared.items():
             write_comparison(comparison, plan.root / "figures" / plan.scale / paper / reading)
             _show(comparison, reading)
+        for line in foreign_cells(plan, paper, compared.values()).values():
+            print(line)
     return 0
 
 

@@ -273,6 +273,13 @@ def test_regress_says_whose_records_it_holds(accepted, capsys):
     assert said.endswith("regress: nothing moved at paper, 4 cells hold what other code or parameters left\n")
 
 
+def test_compare_says_whose_records_it_shows(accepted, capsys):
+    assert main(["compare", *PAPER]) == 0
+    assert "other code or parameters" not in capsys.readouterr().out
+    assert main(["compare", *CHANGED]) == 0
+    assert NOT_OURS in capsys.readouterr().out
+
+
 def verify(capsys, *words):
     status = main(["verify", *words])
     said = capsys.readouterr().out.splitlines()
