@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from itertools import pairwise
 
 import torch
@@ -130,17 +130,24 @@ def rows_apart(net: nn.Module) -> Iterator[None]:
 
 
 def face_loss(
-    net: FaceVAE, x: Tensor, noise: Tensor, prior: Tensor, alpha: Tensor, weights: tuple[float, float, float]
+    net: FaceVAE,
+    x: Tensor,
+    noise: Tensor,
+    prior: Tensor,
+    alpha: Tensor,
+    weights: tuple[float, float, float],
+    apart: bool = False,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Return the three terms of eq. (6): reconstruction, gamma KL, kappa Lipschitz; each a scalar.
 
     ``noise`` and ``prior`` (n, codes) are standard normal, ``alpha`` (n, 1) uniform; ``weights`` = (gamma, kappa, C_L).
+    With ``apart`` the Lipschitz term's rows do not meet in the decoder's norms (D21).
     """
     gamma, kappa, limit = weights
     mean, log_variance = net.encoder(x)
     z = sample(mean, log_variance, noise)
     error = ((x - net.decoder(z)).flatten(1).square().sum(1) + 1e-8).sqrt().mean()  # the norm, not its square
     between = (alpha * prior + (1 - alpha) * z).detach()  # r_alpha: between the prior and the posterior
-    with rows_apart(net):
+    with rows_apart(net) if apart else nullcontext():
         steep = (input_gradient(net.decoder, between) - limit).clamp(min=0).square().mean()
     return error, gamma * kl_to_prior(mean, log_variance).mean(), kappa * steep  # eq. (6)

@@ -69,7 +69,8 @@ def run(job: Job, seeds: list[int]) -> tuple[dict[int, Outcome], Origin, str]:
 
         def step(batch: Batch, net: FaceVAE = net) -> list[Route]:
             weights = (p["gamma"], p["kappa"], p["lipschitz"])
-            terms = face_loss(net, batch["x"], batch["noise"], batch["prior"], batch["alpha"], weights)
+            drawn = (batch["noise"], batch["prior"], batch["alpha"])
+            terms = face_loss(net, batch["x"], *drawn, weights, apart=p["rows_apart"])
             names = ("error", "kl", "steepness")
             return [Route(term, to=("vae",), name=name) for term, name in zip(terms, names, strict=True)]
 

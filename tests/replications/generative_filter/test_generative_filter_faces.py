@@ -75,6 +75,13 @@ class TestLipschitz:
             assert others(z.clone().requires_grad_()) == 0
         assert others(z.clone().requires_grad_()) > 0.1, "behind the batch's own statistics it is not so"
 
+    def test_the_loss_takes_either_reading_of_the_norms(self):
+        net = faces_net.face_vae(generator("t"), layers=1, growth=4, codes=3, size=64, flatten=False, width=32)
+        x, draws, alpha = torch.rand(4, 3, 64, 64), torch.randn(2, 4, 3), torch.rand(4, 1)
+        found = [faces_net.face_loss(net, x, *draws, alpha, (1.0, 1.0, 0.0), apart=apart) for apart in (False, True)]
+        torch.testing.assert_close(found[0][:2], found[1][:2])
+        assert abs(float(found[0][2].detach() / found[1][2].detach()) - 1) > 0.05
+
     def test_reconstruction_is_a_norm_with_a_gradient_at_zero(self):
         x = torch.zeros(1, 3, 64, 64)
 
