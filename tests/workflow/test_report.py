@@ -143,6 +143,13 @@ def test_the_second_board_is_fed_by_accepted_numbers_of_larger_scales(root):
     assert found == {"golden": {verdict: counts[verdict] for verdict in VERDICTS}}
 
 
+def test_headers_of_numbers_wrap_and_the_first_column_stays_in_sight_on_phones(root):
+    style = page(root).inline["style"]
+    assert "thead th.num { white-space: normal; }" in style
+    phone = style.partition("@media (max-width: 40rem)")[2].partition("@media print")[0]
+    assert re.search(r"\.artefacts :is\(th, td\):first-child \{ position: sticky; left: 0;", phone)
+
+
 def test_stand_ins_are_shouted(root):
     text = page(root).text
     assert "STAND-IN DATA." in text
