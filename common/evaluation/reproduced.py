@@ -19,7 +19,7 @@ from common.evaluation.corrections import Change, Correction, Standing, unexplai
 from common.evaluation.published import Published
 from common.evaluation.statistics import Summary
 from common.evaluation.tables import number, to_csv
-from common.evaluation.verdicts import VERDICTS, Evidence, decide, direction_between
+from common.evaluation.verdicts import VERDICTS, Evidence, Judgement, decide, direction_between
 from common.results.atomic import write_atomically
 
 COLUMNS = (
@@ -204,6 +204,12 @@ def _summary(row: Accepted) -> Summary:
 
 def rejudge(rows: Sequence[Accepted], published: Sequence[Published]) -> list[Accepted]:
     """Return the rows with the verdicts that their numbers and directions bear, each scale a family of its own."""
+    found = judgements(rows, published)
+    return [replace(row, verdict=found[row.key].verdict) for row in rows]
+
+
+def judgements(rows: Sequence[Accepted], published: Sequence[Published]) -> dict[tuple[str, str, str, str], Judgement]:
+    """Return verdict, difference and p-value of each row by its key; rows that are not printed are left out."""
     found = {}
     for scale in SCALES:
         mine = {row.key[:3]: row for row in rows if row.scale == scale}
@@ -212,8 +218,8 @@ def rejudge(rows: Sequence[Accepted], published: Sequence[Published]) -> list[Ac
         }
         printed = [row for row in published if row.key in mine]
         judged = decide(printed, evidence, {key: row.direction for key, row in mine.items()}, scale)
-        found |= {(*p.key, scale): j.verdict for p, j in zip(printed, judged, strict=True)}
-    return [replace(row, verdict=found[row.key]) for row in rows]
+        found |= {(*p.key, scale): j for p, j in zip(printed, judged, strict=True)}
+    return found
 
 
 def _standing(row: Accepted) -> Standing:

@@ -1,5 +1,7 @@
 """Guides and reference: links hold, pictures lie within, no text becomes markup, and every module is there."""
 
+import re
+
 import pytest
 
 from common.workflow.docs import build, guides, modules, render
@@ -37,6 +39,20 @@ def test_markup_in_a_text_stays_text(tmp_path):
     assert "unsafe" not in html
     assert 'javascript:alert(2)"' not in html
     assert "&lt;b&gt;1&lt;/b&gt;" in html
+
+
+def test_columns_are_aligned_by_classes_as_the_policy_blocks_style_attributes(tmp_path):
+    _, html = page(tmp_path, "| a | b | c |\n| :-- | :-: | --: |\n| x | y | 93.8 ± 0.6 |")
+    assert "style=" not in html
+    assert '<th class="centre">b</th>' in html
+    assert '<td class="num">93.8 ± 0.6</td>' in html
+    assert ".num { text-align: right; white-space: nowrap; }" in html
+
+
+def test_table_cells_are_not_broken_into_letters(tmp_path):
+    _, html = page(tmp_path, "")
+    (rule,) = re.findall(r"main\.guide table \{(.*?)\}", html)
+    assert "overflow-wrap: break-word" in rule
 
 
 @pytest.mark.slow

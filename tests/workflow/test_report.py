@@ -3,25 +3,17 @@
 import base64
 import csv
 import hashlib
-import importlib.util
 import re
-import shutil
 import struct
 from collections import Counter
 from dataclasses import replace
-from html.parser import HTMLParser
-from pathlib import Path
 
 import pytest
 import yaml
+from report_page import EVIL, SVG, compared, golden, page, two_papers
 
 from common.evaluation import AgreementError
-from common.evaluation.claims import read_claims
-from common.evaluation.comparison import compare
-from common.evaluation.judged import Judged, write_judged
-from common.evaluation.published import read_published
 from common.evaluation.reproduced import accept
-from common.evaluation.tables import write_comparison
 from common.evaluation.verdicts import VERDICTS
 from common.results import write
 from common.workflow.config import load_paper
@@ -30,95 +22,12 @@ from common.workflow.report.page import render
 from common.workflow.report.sections import paper_section
 from common.workflow.report.strip import WIDTH, strip_of
 
-GOLDEN = Path(__file__).resolve().parents[1] / "golden"
-_spec = importlib.util.spec_from_file_location("golden_regenerate_for_report", GOLDEN / "regenerate.py")
-golden = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(golden)
-
-VOID = {"meta", "link", "br", "img", "input", "hr", "rect", "line", "circle"}
-EVIL = "<script>alert(1)</script><img src=x onerror=alert(2)>\"'&</textarea>"
-SVG = '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {w} 100"><!-- {pad} --></svg>'
 PNG = b"\x89PNG\r\n\x1a\n" + struct.pack(">I4sII", 13, b"IHDR", 300, 100) + b"\x08\x02\x00\x00\x00"
-
-
-class Page(HTMLParser):
-    """Reads a page, insisting that every element is closed in turn; keeps elements, text and the cells of boards."""
-
-    def __init__(self, text):
-        super().__init__()
-        self.open, self.elements, self.words = [], [], []
-        self.inline = {"script": "", "style": ""}
-        self.feed(text)
-        self.close()
-        assert self.open == []
-
-    def handle_starttag(self, tag, attrs):
-        self.elements.append((tag, dict(attrs)))
-        if tag not in VOID:
-            self.open.append(tag)
-
-    def handle_startendtag(self, tag, attrs):
-        self.elements.append((tag, dict(attrs)))
-
-    def handle_endtag(self, tag):
-        if tag not in VOID:
-            assert self.open, f"</{tag}> closes nothing"
-            assert self.open.pop() == tag
-
-    def handle_data(self, data):
-        if self.open and self.open[-1] in self.inline:
-            self.inline[self.open[-1]] += data
-        else:
-            self.words.append(data)
-
-    @property
-    def text(self):
-        return " ".join(" ".join(self.words).split())
-
-    def attributes(self, name):
-        return [attrs[name] for _, attrs in self.elements if name in attrs]
 
 
 @pytest.fixture
 def root(tmp_path):
-    """Two papers: ``golden`` with records, comparison, one figure and one table; ``bare`` of which nothing was run."""
-    home = tmp_path / "replications" / "golden"
-    home.mkdir(parents=True)
-    for name in ("config.yaml", "published.csv", "claims.yaml"):
-        shutil.copy(GOLDEN / name, home / name)
-    shutil.copytree(GOLDEN / "records", tmp_path / "results")
-    config = yaml.safe_load((GOLDEN / "config.yaml").read_text())
-    config["not_reproducible"] = {"fig1": "a schematic"}
-    (home / "config.yaml").write_text(yaml.safe_dump(config))
-    bare = tmp_path / "replications" / "bare"
-    bare.mkdir()
-    (bare / "config.yaml").write_text(yaml.safe_dump(config | {"name": "bare", "title": "A second paper"}))
-    shutil.copy(GOLDEN / "published.csv", bare)
-    _compare(tmp_path)
-    folder = tmp_path / "figures/paper/golden"
-    (folder / "fig2.svg").write_text(SVG.format(w=150, pad=""))
-    (folder / "table1.csv").write_text("encoder,AUC\nrandom,0.72 ± 0.02\ntrained,0.94\n")
-    (folder / "table1.md").write_text("| encoder | AUC |\n")
-    return tmp_path
-
-
-def _compare(root, scale="paper"):
-    home = root / "replications" / "golden"
-    found = compare(
-        load_paper(root, "golden"),
-        read_published(home / "published.csv"),
-        read_claims(home / "claims.yaml"),
-        root / "results",
-        scale,
-    )
-    write_comparison(found, root / "figures" / scale / "golden")
-    return found
-
-
-def page(root, scale="paper", papers=("golden", "bare")):
-    path = build(root, scale, papers)
-    assert path == root / "figures" / scale / "report" / "index.html"
-    return Page(path.read_text(encoding="utf-8"))
+    return two_papers(tmp_path)
 
 
 def test_well_formed_with_each_artefact_and_working_links(root):
@@ -172,7 +81,7 @@ def test_what_others_wrote_is_text_and_never_markup(root):
     (root / "figures/paper/golden/table1.csv").write_text(f"name\n{EVIL.replace(chr(34), '')}\n")
     record = golden.record("encoder", "random", "paper", 0, None)
     write(root / "results", record.model_copy(update={"message": EVIL, "params": {"lr": EVIL}}))
-    _compare(root)
+    compared(root)
     found = page(root)
     assert [tag for tag, _ in found.elements].count("script") == 1
     assert not [name for _, attrs in found.elements for name in attrs if name.startswith("on")]
@@ -225,28 +134,20 @@ def test_the_second_board_is_fed_by_accepted_numbers_of_larger_scales(root):
     path = root / "replications/golden/reproduced.csv"
     text = build(root, "paper", ["golden"]).read_text()
     assert "None accepted yet: no" in text
-    accept(_compare(root, "quick"), path)
+    accept(compared(root, "quick"), path)
     assert "None accepted yet: no" in build(root, "paper", ["golden"]).read_text()
-    comparison = _compare(root)
+    comparison = compared(root)
     accept(comparison, path)
     found = board(build(root, "quick", ["golden", "bare"]).read_text(), 1)
     counts = Counter(row.judgement.verdict for row in comparison.rows)
     assert found == {"golden": {verdict: counts[verdict] for verdict in VERDICTS}}
 
 
-def test_a_claim_says_what_was_accepted_of_it_at_larger_scales(root):
-    assert "Accepted at" not in page(root).text
-    path = root / "replications/golden/judged.csv"
-    rows = [
-        Judged("G-C1", scale, "fails", "e", "5 of 5", "d", "cpu", "c0de") for scale in ("quick", "reduced", "paper")
-    ]
-    write_judged([*rows, Judged("G-C2", "paper", f"not judged ({EVIL})", "e", "1 of 1", "d", "cpu", "c0de")], path)
-    found = page(root)
-    assert found.text.count("Accepted at") == 3
-    assert "Accepted at reduced: fails, 5 of 5 seeds" in found.text
-    assert EVIL in found.text, "as words: the page escapes them"
-    links = {a["download"]: a["href"] for t, a in found.elements if t == "a" and "download" in a}
-    assert base64.b64decode(links["golden-judged.csv"].partition("base64,")[2]) == path.read_bytes()
+def test_headers_of_numbers_wrap_and_the_first_column_stays_in_sight_on_phones(root):
+    style = page(root).inline["style"]
+    assert "thead th.num { white-space: normal; }" in style
+    phone = style.partition("@media (max-width: 40rem)")[2].partition("@media print")[0]
+    assert re.search(r"\.artefacts :is\(th, td\):first-child \{ position: sticky; left: 0;", phone)
 
 
 def test_stand_ins_are_shouted(root):

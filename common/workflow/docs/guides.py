@@ -19,6 +19,7 @@ from common.workflow.report.page import digest
 
 _HERE = Path(__file__).parent
 _FIRST = ("README.md", "CONTRIBUTING.md", "CORRECTIONS.md")
+_ALIGNED = {"text-align:left": "left", "text-align:center": "centre", "text-align:right": "num"}
 _FOLDERS = ("common/*/README.md", "data/README.md", "replications/*/README.md", "benchmarks/*/README.md")
 
 
@@ -58,6 +59,8 @@ def render(guide: Guide, pages: list[Guide], root: Path) -> str:
             token.attrs["href"] = _link(str(token.attrs["href"]), guide.source, known)
         elif token.type == "image":
             token.attrs["src"] = _picture(str(token.attrs["src"]), guide.source, root)
+        elif alignment := token.attrs.pop("style", None):  # the page's policy blocks it: a class of the style sheet
+            token.attrJoin("class", _ALIGNED[str(alignment)])
     body = markdown.renderer.render(tokens, markdown.options, {})
     environment = Environment(loader=FileSystemLoader(_HERE), autoescape=True, undefined=StrictUndefined)
     sheets = (_HERE.parent / "report" / "style.css", _HERE / "guide.css")

@@ -2,7 +2,7 @@
 // Filters the rows of each paper's numbers. Without this script the page shows all of them.
 for (const section of document.querySelectorAll("section.values")) {
   const form = section.querySelector("form.filter");
-  const rows = [...section.querySelectorAll("tbody tr")];
+  const rows = [...section.querySelectorAll("tbody")]; // one per printed number, its accepted outcomes within
   const shown = form.querySelector("output");
   const apply = () => {
     const { verdict, artefact, text } = form.elements;

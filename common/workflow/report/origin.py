@@ -9,6 +9,7 @@ import yaml
 
 from common.evaluation.cells import CellReader, describe_data
 from common.results import Record
+from common.workflow.report.words import count
 
 
 @dataclass(frozen=True)
@@ -40,9 +41,9 @@ def artefact_origin(cells: Sequence[str], reader: CellReader) -> ArtefactOrigin:
     if not records:
         return ArtefactOrigin(f"no record of {', '.join(cells)}", [])
     summary = (
-        f"{_count(len(cells), 'cell')}, {_count(len(records), 'record')}, {describe_data(records)}, "
+        f"{count(len(cells), 'cell')}, {count(len(records), 'record')}, {describe_data(records)}, "
         f"{_seconds(sum(r.provenance.seconds / r.provenance.ensemble for r in records))}"
-        + (f"; {_count(missing, 'cell')} without a record" if missing else "")
+        + (f"; {count(missing, 'cell')} without a record" if missing else "")
     )
     return ArtefactOrigin(summary, [_cell(*part) for part in parts])
 
@@ -68,7 +69,7 @@ def _cell(name: str, records: Sequence[Record], aside: Sequence[Record]) -> Cell
         ("peak memory", f"{max(p.peak_memory_mb for p in sources):.0f} MiB"),
     ]
     if aside:
-        lines.append(("left aside", f"{_count(len(aside), 'record')} of older code or other parameters"))
+        lines.append(("left aside", f"{count(len(aside), 'record')} of older code or other parameters"))
     troubles = [f"seed {r.seed}: {r.status}: {r.message}" for r in records if r.status != "ok"]
     params = yaml.safe_dump(records[0].params, sort_keys=True, allow_unicode=True, width=80)
     return CellOrigin(name, lines, params, troubles)
@@ -77,10 +78,6 @@ def _cell(name: str, records: Sequence[Record], aside: Sequence[Record]) -> Cell
 def _each(values: Iterable[object]) -> str:
     """Return the different values in words, each once, in their order."""
     return ", ".join(dict.fromkeys(map(str, values)))
-
-
-def _count(n: int, what: str) -> str:
-    return f"{n} {what}{'' if n == 1 else 's'}"
 
 
 def _seconds(seconds: float) -> str:

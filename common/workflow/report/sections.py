@@ -7,27 +7,17 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from common.evaluation import AgreementError
 from common.evaluation.cells import CellReader, describe_data
+from common.evaluation.claims import verdict_of
 from common.evaluation.judged import judged_path, read_judged
 from common.evaluation.published import Published, read_published
 from common.evaluation.reproduced import Accepted, read_reproduced
-from common.evaluation.statistics import Summary
-from common.evaluation.tables import CLAIM_COLUMNS, COMPARISON_COLUMNS
-from common.evaluation.verdicts import VERDICTS, difference_to
+from common.evaluation.verdicts import VERDICTS
 from common.workflow.config import Artefact, PaperConfig
-from common.workflow.report.files import Download, Image, Table, download, image, read_rows, read_table
+from common.workflow.report.claims import ClaimRow, claim_rows
+from common.workflow.report.files import Download, Image, Table, download, image, read_table
 from common.workflow.report.origin import ArtefactOrigin, artefact_origin
-from common.workflow.report.strip import Strip, strip_of
-
-
-@dataclass(frozen=True)
-class ValueRow:
-    """One line of comparison.csv by column, with the printed row behind it and a drawing of the difference."""
-
-    cells: dict[str, str]
-    printed: Published | None
-    strip: Strip | None
+from common.workflow.report.values import ValueRow, value_rows
 
 
 @dataclass(frozen=True)
@@ -71,8 +61,8 @@ class PaperSection:
     compared: bool
     board: Board
     larger: list[Board]
-    claims: list[dict[str, str]]
-    standing: dict[str, list[str]]  # accepted outcomes above scale quick, by claim
+    claimed: bool
+    claims: list[ClaimRow]
     values: list[ValueRow]
     artefacts: list[ArtefactView]
     downloads: list[Download]
@@ -81,7 +71,7 @@ class PaperSection:
     @property
     def claim_counts(self) -> dict[str, int]:
         """How many claims hold, fail, were not judged, were not run."""
-        counts = Counter(claim["outcome"].partition(" (")[0] for claim in self.claims)
+        counts = Counter(verdict_of(claim.outcome) for claim in self.claims)
         return {word: counts[word] for word in ("holds", "fails", "not judged", "not run")}
 
 
@@ -108,18 +98,23 @@ def paper_section(root: Path, scale: str, paper: PaperConfig) -> PaperSection:
     reader = CellReader(root / "results", paper.name, scale)
     cells = dict.fromkeys(cell for artefact in paper.artefacts.values() for cell in artefact.cells)
     records = [record for cell in cells for record in reader(*cell.split("/"))]
-    values = _values(folder / "comparison.csv", paper.name, scale, printed)
+    files = {reading: home / name for reading, name in _accepted_files(paper).items()}
+    accepted = {reading: read_reproduced(path) for reading, path in files.items()}
+    values = value_rows(folder / "comparison.csv", scale, printed, accepted)
     names = [(folder / n, f"{paper.name}-{scale}-{n}") for n in ("comparison.csv", "claims.csv", "comparison.md")]
-    accepted = [home / name for name in _accepted_files(paper).values()]
-    names += [(path, f"{paper.name}-{path.name}") for path in (home / "published.csv", *accepted)]
-    names += [(path, f"{paper.name}-{path.name}") for path in map(judged_path, accepted)]
+    names += [(path, f"{paper.name}-{path.name}") for path in (home / "published.csv", *files.values())]
+    names += [(path, f"{paper.name}-{path.name}") for path in map(judged_path, files.values())]
     return PaperSection(
         config=paper,
         compared=(folder / "comparison.csv").exists(),
-        board=Board(_count(row.cells["verdict"] for row in values), scale, describe_data(records)),
-        larger=_larger_boards(home, paper, printed),
-        claims=_claims(folder / "claims.csv"),
-        standing=_standing(home, paper),
+        board=Board(_count(row.fresh.verdict for row in values), scale, describe_data(records)),
+        larger=[board for reading, rows in accepted.items() if (board := _larger(rows, printed, reading))],
+        claimed=(folder / "claims.csv").exists(),
+        claims=claim_rows(
+            folder / "claims.csv",
+            home / "claims.yaml",
+            {reading: read_judged(judged_path(path)) for reading, path in files.items()},
+        ),
         values=values,
         artefacts=[_artefact(folder, name, config, reader) for name, config in paper.artefacts.items()],
         downloads=[found for path, name in names if (found := download(path, name))],
@@ -140,76 +135,9 @@ def _artefact(folder: Path, name: str, config: Artefact, reader: CellReader) -> 
     )
 
 
-def _values(path: Path, paper: str, scale: str, printed: Sequence[Published]) -> list[ValueRow]:
-    """Return the rows of a comparison; without one, every printed number as not run."""
-    by_key = {row.key: row for row in printed}
-    if not path.exists():
-        return [ValueRow(_not_run(paper, scale, row), row, None) for row in printed]
-    rows = []
-    for line in read_rows(path, COMPARISON_COLUMNS)[1]:
-        cells = dict(zip(COMPARISON_COLUMNS, line, strict=True))
-        if cells["verdict"] not in VERDICTS:
-            raise AgreementError(f"{path}: verdict {cells['verdict']!r} is unknown; delete it and run compare again")
-        row = by_key.get((cells["artefact"], cells["entry"], cells["metric"]))
-        rows.append(ValueRow(cells, row, _strip(row, cells)))
-    return rows
-
-
-def _not_run(paper: str, scale: str, row: Published) -> dict[str, str]:
-    """Return the cells of a printed number of which nothing is known at this scale."""
-    known = {
-        "paper": paper,
-        "artefact": row.artefact,
-        "entry": row.entry,
-        "metric": row.metric,
-        "published": f"{row.value:.6g}",
-        "published_spread": "" if row.spread is None else f"{row.spread:.6g}",
-        "scale": scale,
-        "verdict": "not run",
-    }
-    return {column: known.get(column, "") for column in COMPARISON_COLUMNS}
-
-
-def _strip(row: Published | None, cells: dict[str, str]) -> Strip | None:
-    """Return the drawing of a row's difference, recomputed from the digits of the table."""
-    if row is None or not cells["reproduced"]:
-        return None
-    n = int(cells["n_seeds"].partition(" ")[0])
-    sd = float(cells["reproduced_sd"]) if cells["reproduced_sd"] else None
-    difference = difference_to(row, Summary(float(cells["reproduced"]), sd, n)) if sd is not None else None
-    interval = difference.interval() if difference else None
-    return strip_of(float(cells["delta"]), interval, row.tolerance)
-
-
-def _claims(path: Path) -> list[dict[str, str]]:
-    """Return the rows of claims.csv by column; none where there is no such file."""
-    if not path.exists():
-        return []
-    return [dict(zip(CLAIM_COLUMNS, line, strict=True)) for line in read_rows(path, CLAIM_COLUMNS)[1]]
-
-
-def _standing(home: Path, paper: PaperConfig) -> dict[str, list[str]]:
-    """Return what became of each claim in accepted runs above scale quick, in words, with the reading and the seeds."""
-    found: dict[str, list[str]] = {}
-    for reading, name in _accepted_files(paper).items():
-        for row in read_judged(judged_path(home / name)):
-            if row.scale != "quick":
-                of = f", {reading}" if reading else ""
-                found.setdefault(row.claim, []).append(f"{row.scale}{of}: {row.outcome}, {row.seeds} seeds")
-    return found
-
-
 def _accepted_files(paper: PaperConfig) -> dict[str, str]:
     """Return the name of the file of accepted numbers of each reading; the paper as written comes first."""
     return {"": "reproduced.csv"} | {reading: f"reproduced-{reading}.csv" for reading in paper.readings}
-
-
-def _larger_boards(home: Path, paper: PaperConfig, printed: Sequence[Published]) -> list[Board]:
-    """Return one board per reading that has accepted runs above scale quick."""
-    boards = (
-        _larger(read_reproduced(home / name), printed, reading) for reading, name in _accepted_files(paper).items()
-    )
-    return [board for board in boards if board is not None]
 
 
 def _larger(accepted: Sequence[Accepted], printed: Sequence[Published], reading: str) -> Board | None:
