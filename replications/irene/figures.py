@@ -118,7 +118,7 @@ def against(records: Sequence[Record], title: str) -> Figure:
     fig, (axes,) = figure(1, width=4.8, height=3.4)
     cells = by_variant(records, "biased_mnist")
     every = sorted({rho for runs in cells.values() for rho in rhos_of(runs, "g")})
-    size = dict(zip(every, np.linspace(4, 9, len(every)), strict=True))
+    size = dict(zip(every, np.linspace(5, 10, len(every)), strict=True))
     handles = []
     for variant, runs in cells.items():
         rhos = rhos_of(runs, "g")
@@ -128,6 +128,7 @@ def against(records: Sequence[Record], title: str) -> Figure:
         for k, rho in enumerate(rhos):
             bars = {"xerr": x[:, k].std(ddof=1), "yerr": y[:, k].std(ddof=1)} if len(runs) > 1 else {}
             edge = {"markeredgecolor": "w", "markeredgewidth": 0.4, "elinewidth": 0.7}
+            edge["zorder"] = 4 - size[rho] / 10  # the small ones lie on the large ones
             axes.errorbar(x[:, k].mean(), y[:, k].mean(), **marker, markersize=size[rho], **edge, **bars)
         text = f"{METHODS[variant]} (n={len(runs)})"
         handles.append(Line2D([], [], **marker, linestyle="", markersize=5, label=text))
