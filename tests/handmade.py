@@ -1,6 +1,6 @@
 """What records written by hand share."""
 
-from common.results import Provenance
+from common.results import Origin, Provenance, Record
 
 PROVENANCE = Provenance(
     commit="c",
@@ -16,3 +16,10 @@ PROVENANCE = Provenance(
     seconds=1,
     peak_memory_mb=1,
 )
+
+
+def made(experiment="e", variant="v", seed=0, **fields):
+    """Return a record with the metrics, series and params given."""
+    generated = Origin(name="d", kind="generated", sha256="0" * 64)
+    identity = {"paper": "p", "experiment": experiment, "variant": variant, "scale": "quick", "seed": seed}
+    return Record(**{**identity, "dataset": generated, "provenance": PROVENANCE, "metrics": {}, "params": {}, **fields})

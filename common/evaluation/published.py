@@ -97,6 +97,11 @@ def read_published(path: Path) -> list[Published]:
     return _resolve(path, drafts)
 
 
+def printed_for(path: Path, artefact: str) -> dict[str, Published]:
+    """Return one artefact's printed numbers by entry: what its figure draws beside ours."""
+    return {row.entry: row for row in read_published(path) if row.artefact == artefact}
+
+
 def _check_header(path: Path, header: list[str]) -> None:
     """Hold the first line to the columns of the format, in their order."""
     if tuple(header) != COLUMNS:

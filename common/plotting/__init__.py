@@ -1,6 +1,6 @@
 """One style for every figure: draws from records only, stamps each figure with scale, seeds and data."""
 
 from common.plotting.figure import figure, finish, save
-from common.plotting.series import band, curves, smooth
+from common.plotting.series import SMOOTHING, band, curves, in_words, smooth
 
-__all__ = ["band", "curves", "figure", "finish", "save", "smooth"]
+__all__ = ["SMOOTHING", "band", "curves", "figure", "finish", "in_words", "save", "smooth"]

@@ -20,6 +20,8 @@ from common.results.atomic import write_atomically
 
 plt.style.use(Path(__file__).with_name("style.mplstyle"))
 
+LINE = 0.12  # inches of one line of the stamp
+
 
 def figure(panels: int = 1, width: float = 3.4, height: float = 2.7, share_y: bool = True) -> tuple[Figure, list[Axes]]:
     """Return a figure with ``panels`` axes side by side; width and height are inches per panel."""
@@ -27,19 +29,24 @@ def figure(panels: int = 1, width: float = 3.4, height: float = 2.7, share_y: bo
     return fig, list(axes[0])
 
 
-def finish(fig: Figure, title: str, records: Sequence[Record], note: str = "") -> Figure:
-    """Add the title and the stamp: scale, seeds, data; a stand-in is written across the figure."""
+def finish(fig: Figure, title: str, records: Sequence[Record], *notes: str) -> Figure:
+    """Add the title and the stamp: scale, seeds, data, notes; a stand-in is written across the figure."""
     fig.suptitle(title, x=0.01, ha="left", fontsize=10, fontweight="bold")
     wide = int(fig.get_figwidth() * 19)  # characters of the stamp's size that fit one line
-    text = textwrap.fill(stamp(records, note), wide, break_long_words=False, break_on_hyphens=False)
+    text = textwrap.fill(stamp(records, *notes), wide, break_long_words=False, break_on_hyphens=False)
+    # A long stamp lengthens the figure: it must not press its panels flat.
+    fig.set_figheight(fig.get_figheight() + LINE * max(0, text.count("\n") - 1))
     fig.supxlabel(text, x=0.01, ha="left", fontsize=6.5, color="0.35")
     if any(record.dataset.kind == "stand-in" for record in records):
         fig.text(0.5, 0.5, "STAND-IN DATA", rotation=25, ha="center", va="center", fontsize=26, color="red", alpha=0.3)
     return fig
 
 
-def stamp(records: Sequence[Record], note: str = "") -> str:
-    """Return one line that says at which scale, in which variants, over how many seeds and on which data it stands."""
+def stamp(records: Sequence[Record], *notes: str) -> str:
+    """Return one line that says at which scale, in which variants, over how many seeds and on which data it stands.
+
+    ``notes`` say what is drawn and how; an empty one is left out.
+    """
     variants = ", ".join(sorted({record.variant for record in records}))
     scales = ", ".join(sorted({record.scale for record in records}))
     data = "; ".join(sorted({record.dataset.words for record in records}))
@@ -47,7 +54,7 @@ def stamp(records: Sequence[Record], note: str = "") -> str:
     bad = sum(record.status != "ok" for record in records)
     parts = [f"scale {scales}", f"variant {variants}", f"{seeds} seed{'s' if seeds != 1 else ''}", data]
     parts += [f"{bad} record(s) diverged or failed"] if bad else []
-    return "  ·  ".join([*parts, note] if note else parts)
+    return "  ·  ".join([*parts, *filter(None, notes)])
 
 
 def save(fig: Figure, paths: Sequence[Path]) -> None:

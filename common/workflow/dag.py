@@ -43,7 +43,7 @@ class Training:
 
 @dataclass(frozen=True)
 class Drawing:
-    """One figure or table: the records it draws from and the files it leaves."""
+    """One figure or table: the records it draws from, what a figure may draw beside them, and the files it leaves."""
 
     rule: str
     artefact: str
@@ -52,6 +52,7 @@ class Drawing:
     records: list[str]
     files: list[str]
     code: str
+    printed: str
 
 
 class Dag:
@@ -120,6 +121,7 @@ class Dag:
                     records=[path for cell in entry.cells for path in self.plan.records(self.name, cell)],
                     files=[f"{self.folder}/{artefact}.{ending}" for ending in endings],
                     code=self.plan.code(module),
+                    printed=self._printed(artefact) if entry.kind == "figure" else "",
                 )
             )
         return found
@@ -236,6 +238,13 @@ class Dag:
     def _read_further(self) -> set[str]:
         """Return the cells that the paper's further readings are sought in."""
         return {cell for cell in cells_of(self.config) if cell.split("/")[1] in self.config.readings}
+
+    def _printed(self, artefact: str) -> str:
+        """Return a digest of the artefact's own lines of ``published.csv``: an edited number redraws that figure."""
+        path = self.plan.root / self.config.home / self.name / "published.csv"
+        lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+        own = "\n".join(line for line in lines if line.startswith(f"{artefact},"))
+        return hashlib.sha256(own.encode()).hexdigest()[:16]
 
     def _weights(self, cell: str) -> list[str]:
         block = self.config.experiments[cell.split("/", maxsplit=1)[0]]

@@ -73,6 +73,7 @@ for drawing in [drawing for own in OWNERS for drawing in own.drawings()]:
             artefact=drawing.artefact,
             title=drawing.title,
             code=drawing.code,
+            printed=drawing.printed,
         shell:
             "{params.python} -m {params.module} {params.artefact} {output} --title {params.title:q}"
             " --records {input} > {log} 2>&1"

@@ -1,56 +1,72 @@
 """The paper's figures from records: ``python -m replications.generative_filter.figures fig7b out.png --records …``.
 
 The x axis of every curve is the distortion that was achieved, in the unit of Sigma = I; the budget as the paper's
-sentence weighs it (posterior variances) stands in the note.
+sentence weighs it (posterior variances) stands in the note. Crosses are the paper's printed values.
 """
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from common.plotting import figure, finish
+from common.evaluation.published import printed_for
+from common.plotting import band, figure, finish, in_words
 from common.plotting.cli import draw
 from common.results import Record
 from common.results.select import of
 
+PUBLISHED = Path(__file__).with_name("published.csv")
 NAMES = {"filter": "filter", "gaussian": "Gaussian, σ learned", "gaussian_spent": "Gaussian, D = b"}
 STYLES = {
     "filter": {"linestyle": "-", "marker": "o"},
     "gaussian": {"linestyle": "", "marker": "s"},
     "gaussian_spent": {"linestyle": "--", "marker": "^"},
 }
+FREE = (-np.inf, np.inf)  # an estimate of information may be negative, or above the entropy
 X_LABEL = "distortion D achieved (nats, Σ = I)"
 CHANCE = {"digit": 0.1135, "large": 0.5139, "odd": 0.5074, "circle": 0.6079}  # majority rates of the MNIST test set
 
 
-def curve(records: Sequence[Record], metric: str) -> tuple[NDArray, NDArray, NDArray]:
-    """Return achieved distortion, mean and sd over seeds of ``metric`` at every budget that has it."""
+def curve(records: Sequence[Record], metric: str) -> tuple[NDArray, NDArray]:
+    """Return achieved distortion and ``metric``, each (seeds, budgets that have it), by rising mean distortion."""
     budgets = sorted(
         {float(n.rpartition("_b")[2]) for r in records for n in r.metrics if n.rpartition("_b")[0] == metric}
     )
-    x = [np.mean([r.metrics[f"d_unit_b{b:g}"] for r in records]) for b in budgets]
-    values = np.array([[r.metrics[f"{metric}_b{b:g}"] for r in records] for b in budgets])
-    sd = values.std(1, ddof=1) if values.shape[1] > 1 else np.zeros(len(values))
-    order = np.argsort(x)
-    return np.array(x)[order], values.mean(1)[order], sd[order]
+    x, values = (
+        np.array([[r.metrics[f"{name}_b{b:g}"] for b in budgets] for r in records]) for name in ("d_unit", metric)
+    )
+    order = np.argsort(x.mean(0))
+    return x[:, order], values[:, order]
 
 
-def line(axes: Axes, records: Sequence[Record], metric: str, label: str, **style: str) -> None:
-    """Draw one metric over achieved distortion with a band of one sd."""
+def line(
+    axes: Axes, records: Sequence[Record], metric: str, label: str, limits: tuple[float, float], **style: Any
+) -> None:
+    """Draw one metric over mean achieved distortion: a line with a band of one sd, or markers with bars both ways."""
     if not any(name.rpartition("_b")[0] == metric for record in records for name in record.metrics):
         return  # a scale may leave an attacker or an estimator out
-    x, mean, sd = curve(records, metric)
-    (drawn,) = axes.plot(x, mean, label=label, markersize=3, **{"marker": "o", **style})
-    if drawn.get_linestyle() == "None":
-        axes.errorbar(x, mean, sd, color=drawn.get_color(), linestyle="", linewidth=0.8)
+    x, values = curve(records, metric)
+    style = {"marker": "o", "markersize": 3, **style}
+    if style.get("linestyle", "-") not in ("", "none"):
+        band(axes, x.mean(0), values, label=label, limits=limits, **style)
         return
-    axes.fill_between(x, mean - sd, mean + sd, color=drawn.get_color(), alpha=0.15, linewidth=0)
+    # Runs that are not held to a budget may end at very different distortions: their mean alone would hide that.
+    dx, dy = (side.std(0, ddof=1) if len(records) > 1 else None for side in (x, values))
+    axes.errorbar(x.mean(0), values.mean(0), dy, dx, label=label, elinewidth=0.8, **style)
+
+
+def drawn_of(records: Sequence[Record], bars: bool) -> str:
+    """Return what lines, bars and x stand for."""
+    seeds = len({r.seed for r in records})
+    several = ["bars: ± sd both ways"] * bars + ["x: mean D over seeds"]
+    return ", ".join([in_words(seeds), *several]) if seeds > 1 else ""
 
 
 def weighted(records: Sequence[Record]) -> str:
@@ -59,10 +75,11 @@ def weighted(records: Sequence[Record]) -> str:
     return f"largest D in posterior units: {np.mean(values):.0f}" if values else ""
 
 
-def sensitivity(experiment: str, names: Sequence[tuple[str, str, str]]) -> Callable:
+def sensitivity(artefact: str, experiment: str, names: Sequence[tuple[str, str, str]]) -> Callable:
     """Return a figure of accuracies over distortion, filter solid, Gaussian mechanism dashed.
 
-    Squares are the mechanism with sigma as the game leaves it, which may spend little of its budget.
+    Squares are the mechanism with sigma as the game leaves it, which may spend little of its budget. The panel's title
+    says which mechanism it holds: the same figure is drawn with either, or both.
     """
 
     def make(records: Sequence[Record], title: str) -> Figure:
@@ -70,15 +87,29 @@ def sensitivity(experiment: str, names: Sequence[tuple[str, str, str]]) -> Calla
         runs = {v: of(records, experiment, v) for v in NAMES}
         for metric, label, color in names:
             for variant, name in NAMES.items():
-                line(axes, runs[variant], metric, f"{label}, {name}", color=color, **STYLES[variant])
+                line(axes, runs[variant], metric, f"{label}, {name}", (0, 1), color=color, **STYLES[variant])
             raw = np.mean([r.metrics[f"{metric}_b0"] for r in runs["filter"]])
             axes.axhline(raw, color=color, linestyle=":", linewidth=0.8)
+        crosses = printed(axes, artefact, runs["filter"], {metric: color for metric, _, color in names})
+        axes.set_title("; ".join(name for variant, name in NAMES.items() if runs[variant]))
         axes.set_xlabel(X_LABEL)
         axes.set_ylabel("accuracy of a fresh classifier")
         axes.legend(fontsize=7)
-        return finish(fig, title, records, f"dotted: raw codes; {weighted(runs['filter'])}")
+        drawn = drawn_of([r for found in runs.values() for r in found], bool(runs["gaussian"]))
+        return finish(fig, title, records, "dotted: raw codes", crosses, drawn, weighted(runs["filter"]))
 
     return make
+
+
+def printed(axes: Axes, artefact: str, records: Sequence[Record], colors: Mapping[str, str]) -> str:
+    """Draw the printed accuracies as crosses: of raw codes at no distortion, of the filter's at the largest budget."""
+    rows = printed_for(PUBLISHED, artefact)
+    for entry, row in rows.items():
+        kind, _, metric = entry.partition("_")
+        at = 0.0 if kind == "raw" else curve(records, metric)[0].mean(0)[-1]
+        axes.plot(at, row.value, "x", color=colors[metric], markersize=7, markeredgewidth=1.8, zorder=4)
+    said = ", ".join(f"{entry.replace('_', ' ')} {row.printed}" for entry, row in rows.items())
+    return f"crosses: printed ({said})" if rows else ""
 
 
 def confusion(experiment: str, budgets: Sequence[tuple[str, str]], ticks: Sequence[str]) -> Callable:
@@ -188,17 +219,19 @@ def information(records: Sequence[Record], title: str) -> Figure:
         panels, ("attack1", "attack2"), ("case 1: the digit", "case 2: ≥ 5"), (np.log(10), np.log(2)), strict=True
     ):
         runs = of(records, experiment, "filter")
-        line(axes, runs, "mi", "mixed kNN (Ross)", color="C0")
-        line(axes, runs, "mi_lnc", "LNC, difference form", color="C1", linestyle="none", marker="^")
-        line(axes, runs, "private_bound", "H − CE, FC15", color="C2", linestyle="--")
-        line(axes, runs, "mlp_bound", "H − CE, MLP", color="C3", linestyle="--", marker="s")
+        line(axes, runs, "mi", "mixed kNN (Ross)", FREE, color="C0")
+        line(axes, runs, "mi_lnc", "LNC, difference form", FREE, color="C1", linestyle="none", marker="^")
+        line(axes, runs, "private_bound", "H − CE, FC15", FREE, color="C2", linestyle="--")
+        line(axes, runs, "mlp_bound", "H − CE, MLP", FREE, color="C3", linestyle="--", marker="s")
         axes.axhline(top, color="0.4", linestyle=":", linewidth=1)
         axes.set_title(name)
         axes.set_xlabel(X_LABEL)
         axes.legend(fontsize=7)
     panels[0].set_ylabel("I(z̃; y) (nats)")
     rows = {r.params["mi_rows"] for r in records if "mi_rows" in r.params}
-    return finish(fig, title, records, f"dotted: ln of the classes; kNN on {max(rows):,} test codes at every budget")
+    bars = any(name.startswith("mi_lnc_b") for r in records for name in r.metrics)
+    note = f"dotted: ln of the classes; kNN on {max(rows):,} test codes at every budget"
+    return finish(fig, title, records, note, drawn_of(records, bars))
 
 
 def frontier(records: Sequence[Record], title: str) -> Figure:
@@ -213,7 +246,7 @@ def frontier(records: Sequence[Record], title: str) -> Figure:
                 (("private_balanced", "utility_balanced"), "C0", "FC15"),
                 (("mlp_balanced", "mlp_utility_balanced"), "C1", "MLP"),
             ):
-                x, y = curve(runs, private)[1], curve(runs, utility)[1]
+                x, y = (curve(runs, metric)[1].mean(0) for metric in (private, utility))
                 axes.plot(
                     x,
                     y,
@@ -226,7 +259,8 @@ def frontier(records: Sequence[Record], title: str) -> Figure:
         axes.set_xlabel("balanced accuracy, private (leakage)")
         axes.legend(fontsize=7)
     panels[0].set_ylabel("balanced accuracy, utility")
-    return finish(fig, title, records, "each curve runs from the raw codes (right) to the largest budget")
+    note = "each curve runs from the raw codes (right) to the largest budget"
+    return finish(fig, title, records, note, "points: means over seeds")
 
 
 PRIVATE_UTILITY = [("private", "private", "C1"), ("utility", "utility", "C0")]
@@ -236,7 +270,7 @@ FIGURES: dict[str, Callable[[Sequence[Record], str], Figure]] = {
     "fig3ab": confusion(
         "attack1", [("0", "(a) raw codes"), ("1.5", "(b) filtered, b = 1.5")], [str(d) for d in range(10)]
     ),
-    "fig3c": sensitivity("attack1", PRIVATE_UTILITY),
+    "fig3c": sensitivity("fig3c", "attack1", PRIVATE_UTILITY),
     "fig4": scatter([("raw", "(a) raw"), ("digit_b1.5", "(b) b = 1.5"), ("digit_b5", "(c) b = 5")]),
     "fig5": faces(("raw", "original"), ("decoded", "decoded (VAE)"), ("behind_male", "gender hidden")),
     "fig10": faces(("raw", "original"), ("decoded", "decoded (VAE)")),
@@ -245,8 +279,8 @@ FIGURES: dict[str, Callable[[Sequence[Record], str], Figure]] = {
     "fig13": faces(("decoded", "(a) decoded (VAE)"), ("behind_hair", "(b) wavy hair hidden")),
     "fig6": digits("attack2"),
     "fig7a": confusion("attack2", [("3", "b = 3")], ["< 5", "≥ 5"]),
-    "fig7b": sensitivity("attack2", PRIVATE_UTILITY),
-    "fig7c": sensitivity("attack2", [*PRIVATE_UTILITY, ("nontarget", "circle", "C2")]),
+    "fig7b": sensitivity("fig7b", "attack2", PRIVATE_UTILITY),
+    "fig7c": sensitivity("fig7c", "attack2", [*PRIVATE_UTILITY, ("nontarget", "circle", "C2")]),
     "fig8": scatter([("raw", "raw"), ("large_b3", "filtered, b = 3")]),
     "fig9": information,
     "frontier": frontier,

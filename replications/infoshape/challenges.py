@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from common.plotting import band, figure, finish, smooth
+from common.plotting import SMOOTHING, band, figure, finish, in_words, smooth
 from common.results import Record
 from common.results.select import of
 
@@ -31,6 +31,11 @@ def curve(record: Record) -> NDArray[np.float64]:
     return np.array([np.nan if v is None else v for v in record.series["values"]], dtype=float)
 
 
+def thinned(record: Record) -> int:
+    """Return of how many estimates a run's series keeps one."""
+    return round(record.params["iterations"] / len(record.series["values"]))
+
+
 def noise(record: Record) -> float:
     """Return the late standard deviation against the late mean, of runs that left zero."""
     mean = record.metrics.get("late_mean", 0.0)
@@ -43,19 +48,25 @@ def spike(record: Record) -> float:
 
 
 def panel(axes: Axes, record: Record, letter: str, what: str, happened: bool) -> None:
-    """Draw one run: every estimate light, the moving average (0.6) dark, triangles where it is not finite."""
+    """Draw one run: the estimates on record light, their moving average (0.6) dark, triangles where not finite.
+
+    A long run keeps one estimate of several. The extremes of all of them are among its metrics: dotted, since a spike
+    between two kept estimates is what the figure is about.
+    """
     values = curve(record)
-    step = record.params["iterations"] / len(values)
-    x = (np.arange(len(values)) + 1) * step
+    x = (np.arange(len(values)) + 1) * record.params["iterations"] / len(values)
     axes.plot(x, values, color="C0", alpha=0.3, linewidth=0.6)
-    axes.plot(x, smooth(values, 0.6), color="C0")
+    axes.plot(x, smooth(values), color="C0")
+    extremes = [record.metrics[k] for k in ("lowest", "highest") if k in record.metrics and thinned(record) > 1]
+    for value in extremes:
+        axes.axhline(value, color="C0", linestyle=":", linewidth=0.9)
     lost = ~np.isfinite(values)
     if lost.any():
         axes.plot(
             x[lost], np.full(lost.sum(), 0.02), "v", markersize=3, color="C3", transform=axes.get_xaxis_transform()
         )
         axes.set_xlim(0, x[-1])
-    low, high = np.nanmin(values), np.nanmax(values)
+    low, high = np.nanmin([*values, *extremes]), np.nanmax([*values, *extremes])
     if high - low < 0.2:  # a run that stays at zero must look like one
         axes.set_ylim(low - 0.2, high + 0.2)
     p = record.params
@@ -87,19 +98,34 @@ def failures(records: Sequence[Record], title: str) -> Figure:
     panel(panels[3], lost, "d", where, bool(gone))
     panels[0].set_ylabel("estimate of I(X;Z) (nats)")
     note = "runs chosen among all seeds because they show the failure; the table `failures` counts over all"
-    return finish(fig, title, records, note)
+    return finish(fig, title, records, drawn_of([stuck, noisy, spiky, lost]), note)
+
+
+def drawn_of(shown: Sequence[Record]) -> str:
+    """Return what the panels draw of each run, and what a jump is measured from."""
+    every = max(map(thinned, shown))
+    light = f"one estimate in {every}" if every > 1 else "every estimate"
+    words = [f"light: {light}", f"dark: moving average ({SMOOTHING}) of these"]
+    words += ["dotted: lowest and highest of all"] if every > 1 else []
+    words += ["triangles: not finite"] if any(r.metrics["lost"] for r in shown) else []
+    return f"{', '.join(words)}; jump: from the median of the last fifth"
 
 
 def staircase(records: Sequence[Record], title: str) -> Figure:
     """Draw Figure 3-4: one panel per estimator, single batches light, block means dark, truth and limits dotted."""
     p = records[0].params
+    cut = (-1.0, 1.5 * max(p["information"]))
+    leaving = []
     fig, panels = figure(len(p["estimators"]), width=1.75, height=2.9)
     for axes, name in zip(panels, p["estimators"], strict=True):
         blocks = np.array([r.series[f"{name}_means"] for r in records], dtype=float)
         raw = np.array(records[0].series[f"{name}_values"], dtype=float)
         x = (np.arange(blocks.shape[1]) + 1) * p["shown_every"]
         axes.plot(x, raw, color="C0", alpha=0.25, linewidth=0.4)
-        band(axes, x, smooth(blocks, 0.6))
+        band(axes, x, smooth(blocks))
+        drawn = np.concatenate([raw, smooth(blocks).mean(0)])
+        if np.nanmin(drawn) < cut[0] or np.nanmax(drawn) > cut[1]:
+            leaving.append(NAMES[name])
         axes.step(
             x, np.repeat(p["information"], len(x) // len(p["information"])), color="k", linestyle=":", linewidth=1
         )
@@ -110,8 +136,11 @@ def staircase(records: Sequence[Record], title: str) -> Figure:
             axes.annotate(text, (0.02, limit), xycoords=("axes fraction", "data"), va="bottom", fontsize=7, color="C3")
         axes.set_title(NAMES[name], fontsize=8)
         axes.tick_params(axis="x", labelsize=6)
-        axes.set_ylim(-1, 1.5 * max(p["information"]))
+        axes.set_ylim(*cut)
     panels[0].set_ylabel("I(x;y) (nats)")
     panels[len(panels) // 2].set_xlabel(f"iteration (batches of {p['batch']})")
-    note = "dotted: truth (black) and the estimator's own limit (red; I_alpha may pass its own by a nat at most)"
-    return finish(fig, title, records, note)
+    note = "dotted: truth (black) and the estimator's own limit (pink; I_alpha may pass its own by a nat at most)"
+    light = f"light: single batches of seed {records[0].seed}, one in {p['shown_every']}"
+    dark = f"dark: moving average ({SMOOTHING}) of block means"
+    cuts = f"axes cut at {cut[0]:g} and {cut[1]:g}; curves that leave them: {', '.join(leaving) or 'none'}"
+    return finish(fig, title, records, note, ", ".join(filter(None, [light, dark, in_words(len(records))])), cuts)

@@ -1,7 +1,7 @@
 """InfoShape's figures from records: ``python -m replications.infoshape.figures fig4_3 out.svg out.png --records …``.
 
 Axes as in the thesis: mutual information in nats over ReMINE epochs (one point per pass over the data), raw values
-light, moving average (0.6) dark; ROC without diagonal; codes coloured by label.
+light, moving average (0.6) dark; ROC without diagonal; codes coloured by label. Ours: the printed value beside ours.
 """
 
 from __future__ import annotations
@@ -9,12 +9,14 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from common.plotting import band, curves, figure, finish
+from common.evaluation.published import Published, printed_for
+from common.plotting import band, curves, figure, finish, in_words
 from common.plotting.cli import draw
 from common.results import Record
 from common.results.select import of
@@ -22,48 +24,60 @@ from replications.infoshape import beyond, challenges
 from replications.infoshape.reading import final
 
 H_L = math.log(2)
+PUBLISHED = Path(__file__).with_name("published.csv")
 ENTROPY_PRINTED = 8.79  # eq. (3.5): the entropy of one component, printed as H(X) (README, "Why 8.79 is not H(X)")
 
 
-def chart(axes: Axes, records: Sequence[Record], name: str, limit: float | None = None, limit_name: str = "") -> None:
-    """Draw one ReMINE chart, titled with its final value; ``limit`` is a bound drawn dotted."""
-    runs = [r.series[f"{name}_curve"] for r in records if r.series.get(f"{name}_curve")]
-    curves(axes, runs)
-    if limit is not None:
-        axes.axhline(limit, color="0.3", linestyle=":", linewidth=1)
-        axes.annotate(limit_name, (1, limit), xycoords=("axes fraction", "data"), ha="right", va="bottom", fontsize=7)
+def chart(axes: Axes, runs: Sequence[Record], name: str, bound: tuple[float, str], printed: Published | None) -> str:
+    """Draw one ReMINE chart, its bound dotted, the printed value dashed; return what its title says of the latter."""
+    curves(axes, charted(runs, name))
+    limit, limit_name = bound
+    axes.axhline(limit, color="0.3", linestyle=":", linewidth=1)
+    axes.annotate(limit_name, (1, limit), xycoords=("axes fraction", "data"), ha="right", va="bottom", fontsize=7)
     axes.set_xlabel("ReMINE epoch (passes over the data)")
+    if printed is None:
+        return ""
+    axes.axhline(printed.value, color="k", linestyle="--", linewidth=0.8)
+    return f"printed {printed.printed} (dashed)"
 
 
-def single(metric: str, experiment: str, name: str, symbol: str, limit: float, limit_name: str) -> Callable:
+def charted(records: Sequence[Record], name: str) -> list[Sequence[float | None]]:
+    """Return the charts of the records that have one."""
+    return [r.series[f"{name}_curve"] for r in records if r.series.get(f"{name}_curve")]
+
+
+def single(artefact: str, metric: str, experiment: str, name: str, symbol: str, bound: tuple[float, str]) -> Callable:
     """Return a figure of one chart."""
 
     def make(records: Sequence[Record], title: str) -> Figure:
         fig, (axes,) = figure(1, width=4.6)
-        chart(axes, of(records, experiment), name, limit, limit_name)
+        runs = of(records, experiment)
+        printed = chart(axes, runs, name, bound, printed_for(PUBLISHED, artefact).get("final"))
         axes.set_ylabel(f"{symbol} (nats)")
-        axes.set_title(f"last ten points: {final(of(records, experiment), metric)}")
-        return finish(fig, title, records, steps(records))
+        axes.set_title("; ".join(filter(None, [f"last ten points: {final(runs, metric)}", printed])))
+        drawn = in_words(len(charted(runs, name)), light=True, smoothed=True)
+        return finish(fig, title, records, steps(records), drawn)
 
     return make
 
 
-def epochs(experiment: str, quantity: str, symbol: str, limit: float, limit_name: str) -> Callable:
+def epochs(artefact: str, experiment: str, quantity: str, symbol: str, bound: tuple[float, str]) -> Callable:
     """Return a figure of three charts, one per shown encoder epoch, values = mean of the final batches."""
 
     def make(records: Sequence[Record], title: str) -> Figure:
-        shown = (0, 5, 9)
-        fig, panels = figure(3, width=3.1)
+        shown, rows = (0, 5, 9), printed_for(PUBLISHED, artefact)
+        fig, panels = figure(3, width=3.1, height=3.0)
         runs = of(records, experiment)
         for axes, letter, epoch in zip(panels, "abc", shown, strict=True):
             name = f"{quantity}_{epoch}"
-            chart(axes, runs, name, limit, limit_name)
-            lines = [f"({letter}) encoder epoch {epoch}: {final(runs, name)}"]
+            printed = chart(axes, runs, name, bound, rows[letter])
+            lines = [f"({letter}) encoder epoch {epoch}: {final(runs, name)}", printed]
             if quantity == "utility" and of(records, "bounds"):
                 lines.append(f"ours: cross-entropy bound {final(of(records, 'bounds'), f'ce_bound_{epoch}')}")
             axes.set_title("\n".join(lines), fontsize=8)
         panels[0].set_ylabel(f"{symbol} (nats)")
-        return finish(fig, title, records, steps(records))
+        drawn = in_words(max(len(charted(runs, f"{quantity}_{e}")) for e in shown), light=True, smoothed=True)
+        return finish(fig, title, records, steps(records), drawn)
 
     return make
 
@@ -82,22 +96,24 @@ def steps(records: Sequence[Record]) -> str:
     return "; ".join(sorted(found))
 
 
-def roc(panels: dict[str, str]) -> Callable:
+def roc(artefact: str, panels: dict[str, str]) -> Callable:
     """Return a figure of ROC curves, one panel per classifier input."""
 
     def make(records: Sequence[Record], title: str) -> Figure:
-        fig, axes = figure(len(panels), width=3.0, height=3.1)
+        rows = printed_for(PUBLISHED, artefact)
+        fig, axes = figure(len(panels), width=3.0, height=3.3)
         for ax, (name, label) in zip(axes, panels.items(), strict=True):
             runs = np.array([r.series[f"roc_tpr_{name}"] for r in records], dtype=float)
             x = np.array(records[0].series["roc_fpr"], dtype=float)
             for run in runs:
                 ax.plot(x, run, color="C0", alpha=0.25, linewidth=0.8)
-            band(ax, x, runs)
-            ax.set_title(f"{label}\nAUC {final(records, f'auc_{name}')}")
+            band(ax, x, runs, limits=(0, 1))
+            ax.set_title(f"{label}\nAUC {final(records, f'auc_{name}')}\nprinted {rows[name].printed}")
             ax.set_xlabel("false positive rate")
             ax.set_aspect("equal")
         axes[0].set_ylabel("true positive rate")
-        return finish(fig, title, records, "held-out fifth of the data")
+        drawn = in_words(len(records), light=True, within="0 to 1")
+        return finish(fig, title, records, "held-out fifth of the data", drawn)
 
     return make
 
@@ -151,33 +167,40 @@ def identity(records: Sequence[Record], title: str) -> Figure:
             axes, record.series[f"code_{epoch}"], f"Z, epoch {epoch}\nr = {record.metrics[f'correlation_{epoch}']:.3f}"
         )
     runs = np.array([r.series["correlation"] for r in records], dtype=float)
-    band(panels[-1], np.arange(runs.shape[1]), runs)
+    band(panels[-1], np.arange(runs.shape[1]), runs, limits=(-1, 1))
+    rows = printed_for(PUBLISHED, "fig3_2")
+    at = [int(entry.removeprefix("epoch")) for entry in rows]
+    panels[-1].plot(at, [row.value for row in rows.values()], "kx", markersize=4)
     panels[-1].set_title("all seeds", fontsize=8)
     panels[-1].set_xlabel("epoch")
     panels[-1].set_ylabel("correlation of X and Z")
-    return finish(fig, title, records, f"seed {record.seed} shown; epoch 24: r = {final(records, 'correlation_24')}")
+    reached = f"epoch 24: r = {final(records, 'correlation_24')}, printed {rows['epoch24'].printed}"
+    drawn = ", ".join(filter(None, ["crosses: printed", in_words(len(records))]))
+    return finish(fig, title, records, f"seed {record.seed} shown; {reached}", drawn)
 
 
-UTILITY = ("utility", "I(Z;L)", H_L, "H(L) = ln 2")
-LEAKAGE = ("leakage", "I(X;Z)", ENTROPY_PRINTED, "8.79, printed as H(X)")
+LABEL = (H_L, "H(L) = ln 2")
+ENTROPY = (ENTROPY_PRINTED, f"{ENTROPY_PRINTED}, printed as H(X)")
+UTILITY = ("utility", "I(Z;L)", LABEL)
+LEAKAGE = ("leakage", "I(X;Z)", ENTROPY)
 
 FIGURES: dict[str, Callable[[Sequence[Record], str], Figure]] = {
     "fig3_1": channels,
     "fig3_2": identity,
     "fig3_3": challenges.failures,
     "fig3_4": challenges.staircase,
-    "fig3_5a": single("mi_xx_chart", "raw", "mi_xx", "I(X;X)", ENTROPY_PRINTED, "8.79, printed as H(X)"),
-    "fig3_5b": single("mi_xl_chart", "raw", "mi_xl", "I(X;L)", H_L, "H(L) = ln 2"),
-    "fig3_6a": single("leakage_0_chart", "encoder_a", "leakage_0", "I(X;Z)", ENTROPY_PRINTED, "8.79, printed as H(X)"),
-    "fig3_6b": single("utility_0_chart", "encoder_a", "utility_0", "I(Z;L)", H_L, "H(L) = ln 2"),
-    "fig4_2": roc({"raw": "original data X", "untrained": "random code Z"}),
-    "fig4_3": roc({"untrained": "untrained encoder", "trained": "trained encoder"}),
+    "fig3_5a": single("fig3_5a", "mi_xx_chart", "raw", "mi_xx", "I(X;X)", ENTROPY),
+    "fig3_5b": single("fig3_5b", "mi_xl_chart", "raw", "mi_xl", "I(X;L)", LABEL),
+    "fig3_6a": single("fig3_6a", "leakage_0_chart", "encoder_a", "leakage_0", "I(X;Z)", ENTROPY),
+    "fig3_6b": single("fig3_6b", "utility_0_chart", "encoder_a", "utility_0", "I(Z;L)", LABEL),
+    "fig4_2": roc("fig4_2", {"raw": "original data X", "untrained": "random code Z"}),
+    "fig4_3": roc("fig4_3", {"untrained": "untrained encoder", "trained": "trained encoder"}),
     "fig4_4": scatter,
-    "fig4_5": epochs("encoder_a", *UTILITY),
-    "fig4_6": epochs("encoder_a", *LEAKAGE),
-    "fig4_7": epochs("encoder_b", *LEAKAGE),
-    "fig4_8": epochs("encoder_c", *LEAKAGE),
-    "fig4_9": epochs("encoder_d", *LEAKAGE),
+    "fig4_5": epochs("fig4_5", "encoder_a", *UTILITY),
+    "fig4_6": epochs("fig4_6", "encoder_a", *LEAKAGE),
+    "fig4_7": epochs("fig4_7", "encoder_b", *LEAKAGE),
+    "fig4_8": epochs("fig4_8", "encoder_c", *LEAKAGE),
+    "fig4_9": epochs("fig4_9", "encoder_d", *LEAKAGE),
     "channel_linear": beyond.channel_linear,
     "channel": beyond.channel,
     "attacker": beyond.attacker,

@@ -7,13 +7,14 @@ rho that were run, bands of one standard deviation over seeds, and the fresh att
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
-from common.plotting import figure, finish
+from common.plotting import band, figure, finish, in_words
 from common.plotting.cli import draw
 from common.results import Record
 
@@ -49,14 +50,17 @@ def values(records: Sequence[Record], metric: str, rhos: Sequence[float]) -> np.
 
 def line(axes: Axes, records: Sequence[Record], metric: str, variant: str, label: str, style: str = "-") -> None:
     """Draw one metric over rho: mean with markers, band of one standard deviation over seeds."""
-    rhos = rhos_of(records, metric)
-    seen = values(records, metric, rhos)
-    colour = f"C{list(METHODS).index(variant)}"
-    text = f"{label} (n={len(records)})"
-    axes.plot(rhos, seen.mean(0), style, color=colour, marker=MARKERS[variant], markersize=4, label=text)
-    if len(seen) > 1:
-        sd = seen.std(0, ddof=1)
-        axes.fill_between(rhos, seen.mean(0) - sd, seen.mean(0) + sd, color=colour, alpha=0.15, linewidth=0)
+    rhos = np.array(rhos_of(records, metric))
+    seen = values(records, metric, list(rhos))
+    drawn = {"color": colour(variant), "label": f"{label} (n={len(records)})", "linestyle": style}
+    # An accuracy ends at 100; an information that is proved may be negative.
+    limits = (-np.inf, np.inf) if metric.endswith("information") else (0.0, 100.0)
+    band(axes, rhos, seen, limits=limits, marker=MARKERS[variant], markersize=4, **drawn)
+
+
+def colour(variant: str) -> str:
+    """Return a method's colour."""
+    return f"C{list(METHODS).index(variant)}"
 
 
 def chance(axes: Axes) -> None:
@@ -71,43 +75,75 @@ def over_rho(metric: str, label: str, zoom: bool = False) -> Callable[[Sequence[
     def make(records: Sequence[Record], title: str) -> Figure:
         fig, (axes,) = figure(1, width=4.8, height=3.2)
         cells = by_variant(records, "biased_mnist")
-        means = []
+        means = {}
         for variant, runs in cells.items():
             line(axes, runs, metric, variant, METHODS[variant])
-            means += list(values(runs, metric, rhos_of(runs, metric)).mean(0))
+            means[variant] = values(runs, metric, rhos_of(runs, metric)).mean(0)
+        cut = ""
         if zoom and means:
-            near = [mean for mean in means if mean > max(means) - ZOOM]
-            axes.set_ylim(min(near) - 1, min(100.5, max(near) + 1))
+            all_means = np.concatenate(list(means.values()))
+            near = all_means[all_means > all_means.max() - ZOOM]
+            axes.set_ylim(near.min() - 1, min(100.5, near.max() + 1))
+            cut = below(axes, means)
         elif not zoom:
             axes.set_ylim(0, 102)
             chance(axes)
         axes.set_xlabel("ρ, probability that the colour is the digit's own")
         axes.set_ylabel(label)
         axes.legend(fontsize=7)
-        return finish(fig, title, records, note(records))
+        return finish(fig, title, records, cut, bands(records), note(records))
 
     return make
 
 
+def below(axes: Axes, means: Mapping[str, np.ndarray]) -> str:
+    """Return which methods the axis leaves out, wholly or in part."""
+    edge = axes.get_ylim()[0]
+    wholly = [f"{METHODS[k]} (at most {m.max():.0f} %)" for k, m in means.items() if m.max() < edge]
+    partly = [METHODS[k] for k, m in means.items() if m.min() < edge <= m.max()]
+    words = {"wholly": wholly, "in part": partly}
+    return "; ".join(f"{how} below the axis: {', '.join(names)}" for how, names in words.items() if names)
+
+
+def bands(records: Sequence[Record]) -> str:
+    """Return what the bands are, where a method has one."""
+    return in_words(max(len(runs) for runs in by_variant(records, "biased_mnist").values()))
+
+
 def against(records: Sequence[Record], title: str) -> Figure:
-    """Draw Figure 4d: H's accuracy against G's, one marker per method and rho; lower right is best."""
+    """Draw Figure 4d: H's accuracy against G's, one marker per method and rho; lower right is best.
+
+    The size of a marker says its rho: where methods agree, numbers at the markers would lie on each other.
+    """
     fig, (axes,) = figure(1, width=4.8, height=3.4)
-    for variant, runs in by_variant(records, "biased_mnist").items():
+    cells = by_variant(records, "biased_mnist")
+    every = sorted({rho for runs in cells.values() for rho in rhos_of(runs, "g")})
+    size = dict(zip(every, np.linspace(5, 10, len(every)), strict=True))
+    handles = []
+    for variant, runs in cells.items():
         rhos = rhos_of(runs, "g")
         x, y = values(runs, "g", rhos), values(runs, "h", rhos)
-        colour = f"C{list(METHODS).index(variant)}"
-        errors = {"xerr": x.std(0, ddof=1), "yerr": y.std(0, ddof=1)} if len(runs) > 1 else {}
+        marker = {"marker": MARKERS[variant], "color": colour(variant)}
+        axes.plot(x.mean(0), y.mean(0), color=colour(variant), linewidth=0.5, alpha=0.6)
+        for k, rho in enumerate(rhos):
+            bars = {"xerr": x[:, k].std(ddof=1), "yerr": y[:, k].std(ddof=1)} if len(runs) > 1 else {}
+            edge = {"markeredgecolor": "w", "markeredgewidth": 0.4, "elinewidth": 0.7}
+            edge["zorder"] = 4 - size[rho] / 10  # the small ones lie on the large ones
+            axes.errorbar(x[:, k].mean(), y[:, k].mean(), **marker, markersize=size[rho], **edge, **bars)
         text = f"{METHODS[variant]} (n={len(runs)})"
-        axes.errorbar(x.mean(0), y.mean(0), fmt=MARKERS[variant], color=colour, markersize=5, label=text, **errors)
-        for rho, a, b in zip(rhos, x.mean(0), y.mean(0), strict=True):
-            axes.annotate(f"{rho:g}", (a, b), fontsize=6, xytext=(4, 3), textcoords="offset points")
+        handles.append(Line2D([], [], **marker, linestyle="", markersize=5, label=text))
+    handles += [
+        Line2D([], [], marker="o", color="0.5", linestyle="", markersize=wide, label=f"ρ = {rho:g}")
+        for rho, wide in size.items()
+    ]
     chance(axes)
     axes.set_ylim(0, 105)
     axes.margins(x=0.08)
     axes.set_xlabel("accuracy of G on the digit (%)")
     axes.set_ylabel("accuracy of H on the colour (%)")
-    axes.legend(fontsize=7, loc="center left", bbox_to_anchor=(1.0, 0.5))
-    return finish(fig, title, records, f"numbers at the markers: ρ; lower right is best; {note(records)}")
+    axes.legend(handles=handles, fontsize=7, loc="center left", bbox_to_anchor=(1.0, 0.5))
+    bars = "bars: ± sd over seeds" if any(len(runs) > 1 for runs in cells.values()) else ""
+    return finish(fig, title, records, "marker size: ρ, joined in its order; lower right is best", bars, note(records))
 
 
 def leakage(records: Sequence[Record], title: str) -> Figure:
@@ -132,7 +168,8 @@ def leakage(records: Sequence[Record], title: str) -> Figure:
     for axes in panels:
         axes.set_xlabel("ρ of the training set")
         axes.legend(fontsize=6, loc="upper center", bbox_to_anchor=(0.5, -0.2), ncols=2, handlelength=4)
-    return finish(fig, title, records, f"attackers fitted on digits of independent colours; {note(records)}")
+    fitted = "attackers fitted on digits of independent colours"
+    return finish(fig, title, records, fitted, bands(records), note(records))
 
 
 def samples(records: Sequence[Record], title: str) -> Figure:

@@ -7,16 +7,19 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from common.plotting import band, figure, finish
+from common.evaluation.published import printed_for
+from common.plotting import band, figure, finish, in_words
 from common.plotting.cli import draw
 from common.results import Record
 from common.results.select import of
 
+PUBLISHED = Path(__file__).with_name("published.csv")
 COLOURS = {"slice": "C0", "pearson": "C1", "dcorr": "C2", "renyi": "C3", "tc": "C4", "club": "C1"}
 NAMES = {
     "slice": "slice",
@@ -27,11 +30,7 @@ NAMES = {
     "club": "vCLUB",
 }
 JUDGED = {"census": "census_judge", "adult": "adult_judge"}  # codes of the tables are judged by a job of their own
-PRINTED_SLICES = {  # the poster's points, read by eye; a test holds them to published.csv
-    "census": {5: 0.07, 20: 0.06, 100: 0.05, 200: 0.06, 400: 0.06},
-    "adult": {5: 0.21, 20: 0.19, 100: 0.15, 200: 0.08, 400: 0.09},
-    "dsprites": {10: 0.51, 50: 0.26, 100: 0.13, 200: 0.08, 400: 0.07},
-}
+SOURCES = {"mm": "mnist", "cs": "cifar10"}  # a record's own data set is its target; a test holds these to the pairs
 LINKS = {"linear": "linear", "cube": "cube", "sine": "sine", "square": "square (even)"}
 
 
@@ -43,18 +42,24 @@ def rows(found: Sequence[Record], name: str) -> np.ndarray:
 def demo(records: Sequence[Record], title: str) -> Figure:
     """Draw true information against steps, slice and CLUB, with the notebook's two end points."""
     fig, (axes,) = figure(1, width=4.8)
+    seeds = 0
     for variant in ("slice", "club"):
         found = of(records, "demo", variant)
         if found:
+            seeds = max(seeds, len(found))
             curves, steps = rows(found, "mi"), rows(found, "step")[0]
             for curve in curves:
                 axes.plot(steps, curve, color=COLOURS[variant], alpha=0.25, linewidth=0.7)
-            band(axes, steps, curves, COLOURS[variant], NAMES[variant])
+            band(axes, steps, curves, COLOURS[variant], NAMES[variant], limits=(0, np.inf))
     axes.axhline(0, color="0.6", linewidth=0.7)
     axes.set_xlabel("optimiser step of the sampler's angle")
     axes.set_ylabel("true I(x; y) (nats)")
     axes.legend()
-    return finish(fig, title, records, "printed: slice 1.573 to 0.0022 at step 1100, CLUB 1.58 to 1.35 at 1200")
+    first, last, club = (
+        printed_for(PUBLISHED, "fig_demo")[k].printed for k in ("slice_first", "slice_last", "club_last")
+    )
+    printed = f"printed: slice {first} to {last} at step 1100, CLUB 1.58 to {club} at 1200"
+    return finish(fig, title, records, printed, in_words(seeds, light=True))
 
 
 def power(records: Sequence[Record], title: str) -> Figure:
@@ -65,7 +70,7 @@ def power(records: Sequence[Record], title: str) -> Figure:
         for method, colour in COLOURS.items():  # the records know no CLUB: its bound is no statistic of one sample
             curves = rows(records, f"{method}_{link}")
             if len(curves):
-                band(axes, alphas, curves, colour, NAMES[method])
+                band(axes, alphas, curves, colour, NAMES[method], limits=(0, 1))
         axes.axhline(0.05, color="0.5", linestyle=":", linewidth=0.8)
         axes.set_title(label)
         axes.set_xlabel("dependence level α")
@@ -73,9 +78,8 @@ def power(records: Sequence[Record], title: str) -> Figure:
     panels[0].set_ylabel("power at the 5 % level")
     panels[0].legend(fontsize=6)
     p = records[0].params
-    return finish(
-        fig, title, records, f"n = {p['n']}, d = {p['d']}, {p['trials']} trials a point; every constant is ours"
-    )
+    size = f"n = {p['n']}, d = {p['d']}, {p['trials']} trials a point; every constant is ours"
+    return finish(fig, title, records, size, in_words(len(records), within="0 to 1"))
 
 
 def slices_of(record: Record) -> int:
@@ -83,13 +87,23 @@ def slices_of(record: Record) -> int:
     return int(record.metrics.get("slices", record.params.get("slices", 0)))
 
 
+def poster() -> dict[str, dict[int, float]]:
+    """Return the poster's points, read by eye: data set -> number of slices -> rho*(Z, T)."""
+    points: dict[str, dict[int, float]] = {}
+    for entry, row in printed_for(PUBLISHED, "fig_slices").items():
+        name, _, count = entry.partition("_")
+        points.setdefault(name, {})[int(count)] = row.value
+    return points
+
+
 def slices(records: Sequence[Record], title: str) -> Figure:
     """Draw rho*(Z, T) against the number of slices, ours with a band, the poster's points as read by eye."""
     titles = {"census": "US Census", "adult": "UCI Adult (with the leak)", "dsprites": "dSprites"}
-    asked = [name for name in PRINTED_SLICES if of(records, JUDGED.get(name, name))]
+    asked = [name for name in titles if of(records, JUDGED.get(name, name))]
+    printed = poster()
     fig, panels = figure(len(asked), width=2.9)
     for axes, name in zip(panels, asked, strict=True):
-        points = PRINTED_SLICES[name]
+        points = printed[name]
         axes.plot(list(points), list(points.values()), "x--", color="0.5", label="poster", linewidth=0.8)
         found = [r for r in of(records, JUDGED.get(name, name)) if r.metrics]
         counts = sorted({slices_of(r) for r in found})
@@ -119,6 +133,7 @@ def domains(records: Sequence[Record], title: str) -> Figure:
     panels = (("a", "domains", "mm_club", "M → MM, adversarial (CLUB)"), ("b", "domains", "mm_slice", "M → MM, slice"))
     panels += (("c", "objects", "cs_club", "C → S, adversarial (CLUB)"), ("d", "objects", "cs_slice", "C → S, slice"))
     fig, axes = figure(4, width=2.4, height=2.8, share_y=False)
+    drawn: list[Record] = []
     for ax, (letter, experiment, variant, label) in zip(axes, panels, strict=True):
         found = sorted(of(records, experiment, variant), key=lambda r: r.seed)
         ax.set_xticks([])
@@ -127,6 +142,7 @@ def domains(records: Sequence[Record], title: str) -> Figure:
         if not found or "tsne_x" not in found[0].series:
             continue
         record = found[0]
+        drawn.append(record)
         x, y, of_domain = (np.array(record.series[f"tsne_{k}"], float) for k in ("x", "y", "domain"))
         for domain, colour, name in ((1, "tab:blue", "source"), (2, "tab:red", "target")):
             chosen = of_domain == domain
@@ -134,7 +150,11 @@ def domains(records: Sequence[Record], title: str) -> Figure:
         m = record.metrics
         ax.set_xlabel(f"source {m['source_accuracy']:.1f} %, target {m['target_accuracy']:.1f} %", fontsize=7)
     axes[0].legend(fontsize=6, markerscale=2)
-    return finish(fig, title, records, "lowest seed shown; axes of t-SNE have no unit")
+    sources = ", ".join(dict.fromkeys(f"{SOURCES[r.params['pair']]} to {r.dataset.name}" for r in drawn))
+    shown = ", ".join(str(seed) for seed in sorted({r.seed for r in drawn}))
+    return finish(
+        fig, title, drawn or records, f"source to target: {sources}", f"seed {shown} shown; t-SNE has no unit"
+    )
 
 
 def swaps(experiment: str, variants: dict[str, str]) -> Callable[[Sequence[Record], str], Figure]:

@@ -127,6 +127,10 @@ def test_the_figure_stands_where_the_records_say(adult, tmp_path):
         first = min((k.removeprefix("worst_balanced_") for k in metrics if k.startswith("worst_balanced_")), key=float)
         assert (metrics[f"worst_balanced_{first}"], metrics[f"utility_balanced_{first}"]) in drawn
     assert any("STAND-IN" in text.get_text() for text in fig.texts)
+    fig.draw_without_rendering()
+    labels = [text.get_window_extent() for text in axes.texts if text.get_zorder() > 3]
+    assert len(labels) == 2 * (len(found) - 1), "first and last strength of each method"
+    assert not [one for k, one in enumerate(labels) if one.count_overlaps(labels[:k])]
 
 
 def test_the_table_has_a_row_per_method_and_strength(adult, tmp_path):

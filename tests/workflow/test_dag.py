@@ -214,10 +214,10 @@ class TestReruns:
         would = {name for name in dry(finished, "all") if name.endswith("_thesis")}
         assert would == {"infoshape_encoder_c_thesis"}
 
-    def test_changed_tolerance_judges_again_and_retrains_nothing(self, finished, edit):
+    def test_changed_printed_value_judges_again_and_retrains_nothing(self, finished, edit):
         edit("replications/infoshape/published.csv", "4.03", "4.04")
         would = dry(finished, "all")
-        assert would == {"infoshape_compare", "report"}
+        assert would == {"infoshape_compare", "infoshape_fig4_8", "report"}, "the figure that shows the printed value"
 
     def test_another_seed_extends(self, finished):
         would = dry(finished, "infoshape_raw_thesis", seeds=3)

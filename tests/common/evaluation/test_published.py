@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from common.evaluation.published import COLUMNS, PublishedError, read_published
+from common.evaluation.published import COLUMNS, PublishedError, printed_for, read_published
 
 HEADER = ",".join(COLUMNS)
 BASE = "fig4,random,auc,,0.72,,none,1,Fig. 4-2,0.06,spread over encoders from thirty draws"
@@ -106,6 +106,12 @@ def test_a_stray_quote_is_a_slip(tmp_path):
 def test_the_header_names_what_is_missing_and_unknown(tmp_path):
     with pytest.raises(PublishedError, match="csv:1: columns: missing tolerance; unknown 'tol'; write artefact,"):
         read(tmp_path, header=HEADER.replace("tolerance", "tol"))
+
+
+def test_a_figure_takes_its_own_rows_by_entry(root):
+    rows = printed_for(root / "replications/infoshape/published.csv", "fig4_2")
+    assert rows["raw"].printed == "1.00", "as printed, not as a float"
+    assert {row.artefact for row in rows.values()} == {"fig4_2"}
 
 
 def test_no_file_says_how_to_start_one(tmp_path):

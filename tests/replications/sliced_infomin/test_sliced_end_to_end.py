@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 import torch
 
-from common.evaluation.published import read_published
 from common.results import read, record_path
 from common.training.checkpoint import Checkpoint
 from common.training.machine import prepare
@@ -274,16 +273,6 @@ def test_a_missing_set_is_one_clear_line(plan, tmp_path, capsys):
     said = capsys.readouterr().err.strip().splitlines()
     assert len(said) == 1
     assert "acs2015_census_tract_data.csv" in said[0]
-
-
-def test_the_printed_points_in_the_figure_are_those_of_the_published_file(root):
-    printed = {
-        r.entry: r.value
-        for r in read_published(root / "replications/sliced_infomin/published.csv")
-        if r.artefact == "fig_slices"
-    }
-    for name, points in figures.PRINTED_SLICES.items():
-        assert points == {int(k.split("_")[1]): v for k, v in printed.items() if k.startswith(name)}
 
 
 def test_the_protocol_is_the_sheets(root):
