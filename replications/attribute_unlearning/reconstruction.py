@@ -46,9 +46,6 @@ class Reconstruction(CellAtWork):
 
     def one_seed(self, seed: int) -> Outcome:
         """Train a decoder on the frozen h of one network and judge it on the test images."""
-        trained = self.job.needed(self.trained, seed)
-        if trained.status != "ok":
-            return Outcome({}, {}, trained.status, f"{self.trained}: {trained.message}")
         extractor = self.network(self.weights(seed, self.trained), self.p["depths"][0], seed)["extractor"]
         parts = {s: self.pictures.part(self.pictures.rows(s, seed), self.machine.device) for s in ("train", "test")}
         channels = read(extractor, parts["test"]["x"][:1], self.machine).shape[1]

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from common.evaluation.published import read_published
-from common.results import read, record_path
+from common.results import read, record_path, write
 from common.training.checkpoint import Checkpoint
 from common.training.machine import prepare
 from common.training.progress import Progress
@@ -103,6 +103,16 @@ def test_fairness_records_and_a_seed_alone_is_the_seed_of_a_stack(plan, results,
             alone = read(record_path(tmp_path, plan.cell("sliced_infomin", f"{data}_judge/{method}"), 1))
             for name in ("rho_zy_by_trained_along", "rho_zt_code", "rho_zt_by_linear"):
                 assert alone.metrics[name] == pytest.approx(judged[1].metrics[name], abs=0.02), (data, name)
+
+
+def test_a_seed_is_judged_though_another_of_its_stack_diverged(plan, results, tmp_path):
+    for path in launch(plan, tmp_path, "census/pearson")[1:]:
+        lost = read(path).model_copy(update={"status": "diverged", "message": "step 5: loss is nan", "metrics": {}})
+        write(tmp_path, lost)
+        path.with_suffix(".safetensors").unlink()
+    kept, lost = (read(path) for path in launch(plan, tmp_path, "census_judge/pearson"))
+    assert kept.status == "ok"
+    assert (lost.status, lost.message) == ("diverged", "census/pearson: step 5: loss is nan")
 
 
 def test_cells_made_in_one_process_are_those_made_apart(plan, tmp_path):
