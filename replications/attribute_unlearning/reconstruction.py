@@ -75,11 +75,13 @@ class Reconstruction(CellAtWork):
                 seed=derive("attribute_unlearning", "reconstruction", seed),
             ),
         )
+        curve = {"reconstruction": series_of(trainer.history["reconstruction"])}
+        status, message = trainer.status()
+        if status != "ok":
+            return Outcome({}, curve, status, message)
         rebuilt = read(torch.nn.Sequential(extractor, decoder), parts["test"]["x"], self.machine).float().sigmoid()
         metrics, series = judged(parts["test"]["x"], rebuilt)
-        series["reconstruction"] = series_of(trainer.history["reconstruction"])
-        status, message = trainer.status()
-        return Outcome(metrics, series, status, message)
+        return Outcome(metrics, series | curve)
 
 
 def judged(x: Tensor, rebuilt: Tensor) -> tuple[dict[str, float], dict[str, list[float | None]]]:

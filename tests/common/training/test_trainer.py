@@ -265,6 +265,19 @@ def test_an_explosion_is_a_divergence():
     assert "fit exploded to" in trainer.status()[1]
 
 
+def test_a_run_that_diverges_at_once_has_empty_curves():
+    trainer = stack((4, 5), spoil=(4, 5), epochs=2)
+    trainer.step_function = lambda batch: [Route(batch["x"].sum((1, 2)) * torch.nan, ("all",), "fit")]
+    trainer.train()
+    assert trainer.stopped == dict.fromkeys((0, 1), "step 0: fit is nan")
+    assert series_of(trainer.history["fit"], 1) == []
+
+
+def test_a_curve_that_is_none_is_an_error_when_curves_have_begun():
+    with pytest.raises(KeyError, match="fti"):
+        stack((4,), epochs=2).train().history["fti"]
+
+
 def test_a_loss_of_the_wrong_shape_is_named():
     net = StackedMLP([3, 1], [generator(s) for s in range(2)])
     source = Batches({"x": torch.randn(10, 3)}, 5, [generator(s) for s in range(2)])
