@@ -80,7 +80,7 @@ def run(job: Job, seeds: list[int]) -> tuple[dict[int, Outcome], Origin, str]:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run from the command line."""
-    return run_job(argv, run, ROOT, __doc__ or "")
+    return run_job(argv, run, ROOT, __doc__ or "", judges_diverged=True)
 
 
 if __name__ == "__main__":

@@ -1,9 +1,12 @@
-"""Divergence policy: a loss that is not finite, or explodes, stops its own member, with the step and the cause."""
+"""Divergence policy: what is not finite, or explodes, stops its own member, with the step and the cause.
+
+Losses are watched at every step, parameters at the end of an epoch: what the last step spoils no loss would tell.
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -70,6 +73,18 @@ class Watch:
         self.step, self.cause, self.value = (state[k].to(self.step.device) for k in ("step", "cause", "value"))
         self._marked = True
         self.names, self.stopped = list(names), {int(k): v for k, v in stopped.items()}
+
+
+def weights_as_losses(parts: Mapping[str, Sequence[Tensor]], members: int) -> tuple[list[str], Tensor]:
+    """Return names and values ``(parts, members)`` for :meth:`Watch.mark`: NaN where a parameter is not finite, else 0.
+
+    A single model's parameters have any shape, a stack's the members in front.
+    """
+    sound = []
+    for own in parts.values():
+        finite = [torch.isfinite(parameter.detach()).reshape(members, -1).all(1) for parameter in own]
+        sound.append(torch.stack(finite).all(0))
+    return [f"a weight of {name}" for name in parts], torch.where(torch.stack(sound), 0.0, math.nan)
 
 
 class Frozen:

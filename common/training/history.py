@@ -12,7 +12,11 @@ SEPARATOR = "\x1f"
 
 
 class History:
-    """Means per epoch: ``history[name][epoch][member]``; NaN where a member had stopped."""
+    """Means per epoch: ``history[name][epoch][member]``; NaN where a member had stopped.
+
+    A curve is empty where the run ended before its first point, as one that diverges at once does. Past the first epoch
+    every curve has begun, and a name that is none is a :class:`KeyError`.
+    """
 
     def __init__(self, members: int, device: torch.device) -> None:
         self.members, self.device = members, device
@@ -20,7 +24,8 @@ class History:
         self._sums: dict[str, Tensor] = {}  # by a turn's names: (2, routes, members), sums and of how many
 
     def __getitem__(self, name: str) -> list[list[float]]:
-        return self.epochs[name]
+        first = all(len(values) <= 1 for values in self.epochs.values())
+        return self.epochs.get(name, []) if first else self.epochs[name]
 
     def __contains__(self, name: str) -> bool:
         return name in self.epochs

@@ -25,7 +25,7 @@ from torch import Tensor, nn
 
 from common.training.batches import Batch, Source
 from common.training.checkpoint import Checkpoint
-from common.training.divergence import Frozen, Watch
+from common.training.divergence import Frozen, Watch, weights_as_losses
 from common.training.history import History
 from common.training.machine import Machine
 from common.training.parts import Part, by_name
@@ -216,6 +216,8 @@ class Trainer:
             self.progress.advance(1)
 
     def _end_epoch(self) -> None:
+        if not self.ended:  # the next step's losses would tell of spoilt weights; after the last one nothing would
+            self.watch.mark(self.steps - 1, *weights_as_losses(self._named, self.members))
         self._look()
         self.in_epoch = False
         self.history.close_epoch()

@@ -12,6 +12,7 @@ import json
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from common.data.errors import DataError
 from common.results import Cell, Origin, Record, RecordError, provenance, read_at, record_path, store, write
 from common.results.atomic import sweep
 from common.workflow.config import ConfigError
+from common.workflow.lost import Lost, leave_no_weights, lost_seeds
 
 
 class JobConfig(BaseModel):
@@ -111,11 +113,13 @@ class Job:
 Run = Callable[[Job, list[int]], tuple[Mapping[int, Outcome], Origin, str]]
 
 
-def main(argv: Sequence[str] | None, run: Run, root: Path, description: str) -> int:
+def main(argv: Sequence[str] | None, run: Run, root: Path, description: str, *, judges_diverged: bool = False) -> int:
     """Run the seeds of a cell, or of several in turn, that are not on record yet; returns the process's exit status.
 
     ``run(job, seeds)`` returns the outcomes by seed, the origin of the data, and the dtype of the products. A cell that
     ends with an error is no hindrance to those after it. Peak memory is the process's: that of its largest cell so far.
+    A seed that a needed cell lost is not run: its record says where and why. With ``judges_diverged`` it is run, for a
+    job that can judge what a seed left before it diverged.
     """
     parser = argparse.ArgumentParser(description=description)
     told = "resolved configuration (python -m common.workflow resolve); of several, one cell is made after another"
@@ -123,10 +127,10 @@ def main(argv: Sequence[str] | None, run: Run, root: Path, description: str) -> 
     parser.add_argument("--results", type=Path, default=Path("results"), help="where records go (default: results)")
     parser.add_argument("--seeds", type=_seed, nargs="+", help="only these seeds (default: 0 .. seeds-1)")
     options = parser.parse_args(argv)
-    return max([_run_cell(path, options.results, options.seeds, run, root) for path in options.config])
+    return max([_run_cell(path, options.results, options.seeds, run, root, judges_diverged) for path in options.config])
 
 
-def _run_cell(path: Path, results: Path, seeds: list[int] | None, run: Run, root: Path) -> int:
+def _run_cell(path: Path, results: Path, seeds: list[int] | None, run: Run, root: Path, judges_diverged: bool) -> int:
     """Run what one cell lacks; an error is one line that names it, and 1."""
     try:
         config = read_config(path)
@@ -134,8 +138,11 @@ def _run_cell(path: Path, results: Path, seeds: list[int] | None, run: Run, root
         todo = missing_seeds(job, sorted(set(seeds or range(config.seeds))))
         for seed in todo:
             set_aside_unreadable(job, seed)
-        if todo:
-            _run_and_write(job, todo, run)
+        lost = {} if judges_diverged else lost_seeds(job, todo)
+        if lost:
+            _run_and_write(job, list(lost), partial(_without, lost=lost))
+        if left := [seed for seed in todo if seed not in lost]:
+            _run_and_write(job, left, run)
     except (ConfigError, RecordError, DataError, OSError) as error:
         print(f"{config_name(path)}: {error}", file=sys.stderr)
         return 1
@@ -149,6 +156,15 @@ def _run_cell(path: Path, results: Path, seeds: list[int] | None, run: Run, root
         )
         return 1
     return 0
+
+
+def _without(job: Job, seeds: list[int], lost: Mapping[int, Lost]) -> tuple[dict[int, Outcome], Origin, str]:
+    """Return outcomes without a number for seeds that an earlier job lost; data and dtype are those of its record."""
+    for seed in seeds:
+        leave_no_weights(job, seed)
+    first = lost[seeds[0]].record
+    outcomes = {seed: Outcome({}, {}, lost[seed].record.status, lost[seed].message) for seed in seeds}
+    return outcomes, first.dataset, first.provenance.dtype
 
 
 def _lacks_memory(error: Exception) -> bool:

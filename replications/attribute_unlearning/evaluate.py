@@ -57,10 +57,8 @@ class Attacks(CellAtWork):
         return {name: area.without_area(nets, part, self.p["share"], weights["colour"]) for name, part in parts.items()}
 
     def one_seed(self, seed: int) -> Outcome:
-        """Attack each network of a seed that finished."""
+        """Attack each network of a seed."""
         trained = self.job.needed(self.trained, seed)
-        if trained.status != "ok":
-            return Outcome({}, {}, trained.status, f"{self.trained}: {trained.message}")
         weights = self.weights(seed, self.trained)
         parts = self.parts(seed, weights)
         metrics: dict[str, float] = {}

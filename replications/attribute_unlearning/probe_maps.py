@@ -88,9 +88,6 @@ class Attention(CellAtWork):
 
     def one_seed(self, seed: int) -> Outcome:
         """Fit a probe on each network and look where it looks."""
-        for cell in self.cells.values():
-            if (found := self.job.needed(cell, seed)).status != "ok":
-                return Outcome({}, {}, found.status, f"{cell}: {found.message}")
         weights = {name: self.weights(seed, cell) for name, cell in self.cells.items()}
         classes = self.pictures.classes
         namer = area.attribute_net(self.p, seed, classes[1], self.machine)

@@ -46,9 +46,6 @@ class Reconstruction(CellAtWork):
 
     def one_seed(self, seed: int) -> Outcome:
         """Train a decoder on the frozen h of one network and judge it on the test images."""
-        trained = self.job.needed(self.trained, seed)
-        if trained.status != "ok":
-            return Outcome({}, {}, trained.status, f"{self.trained}: {trained.message}")
         extractor = self.network(self.weights(seed, self.trained), self.p["depths"][0], seed)["extractor"]
         parts = {s: self.pictures.part(self.pictures.rows(s, seed), self.machine.device) for s in ("train", "test")}
         channels = read(extractor, parts["test"]["x"][:1], self.machine).shape[1]
@@ -78,11 +75,13 @@ class Reconstruction(CellAtWork):
                 seed=derive("attribute_unlearning", "reconstruction", seed),
             ),
         )
+        curve = {"reconstruction": series_of(trainer.history["reconstruction"])}
+        status, message = trainer.status()
+        if status != "ok":
+            return Outcome({}, curve, status, message)
         rebuilt = read(torch.nn.Sequential(extractor, decoder), parts["test"]["x"], self.machine).float().sigmoid()
         metrics, series = judged(parts["test"]["x"], rebuilt)
-        series["reconstruction"] = series_of(trainer.history["reconstruction"])
-        status, message = trainer.status()
-        return Outcome(metrics, series, status, message)
+        return Outcome(metrics, series | curve)
 
 
 def judged(x: Tensor, rebuilt: Tensor) -> tuple[dict[str, float], dict[str, list[float | None]]]:

@@ -149,7 +149,8 @@ def run(job: Job, seeds: list[int]) -> tuple[dict[int, Outcome], Origin, str]:
     outcomes = {}
     for k, seed in enumerate(seeds):
         status = "diverged" if seed in work.bad else "ok"
-        outcomes[seed] = Outcome(work.metrics[k], work.series[k], status, work.bad.get(seed, ""))
+        metrics = {} if seed in work.bad else work.metrics[k]
+        outcomes[seed] = Outcome(metrics, work.series[k], status, work.bad.get(seed, ""))
     used = sum(mean.shape[1] for mean, _ in work.moments.values())
     return outcomes, work.faces.origin.using(used, sum(map(len, work.rows.values()))), work.machine.dtype
 

@@ -64,10 +64,15 @@ class FairNet(nn.Module):
         self.rate.mul_(torch.where(drop, gamma, 1.0))
         self.bad.masked_fill_(drop, 0.0)
 
+    @torch.no_grad()
     def final(self) -> tuple[Stack, Stack]:
-        """Return encoder and head that count: the snapshot where one was taken, else the last state."""
-        kept = bool((self.kept_epoch >= 0).all())
-        return (self.kept["encoder"], self.kept["head"]) if kept else (self.encoder, self.head)
+        """Return encoder and head that count: each member's snapshot where one was taken, else its last state."""
+        none = self.kept_epoch < 0
+        found = copy.deepcopy(self.kept)
+        for name, module in found.items():
+            for counts, now in zip(module.parameters(), getattr(self, name).parameters(), strict=True):
+                counts[none] = now[none]
+        return found["encoder"], found["head"]
 
 
 class MemberAdam(torch.optim.Adam):

@@ -6,6 +6,7 @@ from cells import ORIGIN, configuration
 
 from common.data.errors import DataError
 from common.results import provenance, read
+from common.training.checkpoint import load_tensors
 from common.workflow.job import JobConfig, Outcome, main
 
 
@@ -102,6 +103,46 @@ def test_a_diverged_seed_is_a_record_not_a_crash(cell):
     assert status == 0
     assert read(folder / "seed=1.json").message == "step 7: not finite"
     assert read(folder / "seed=2.json").status == "ok"
+
+
+class TestLost:
+    """Of three seeds the middle one diverged in the cell that is needed."""
+
+    @pytest.fixture
+    def two(self, tmp_path):
+        """Return what runs the cell ``e/v`` after ``first/v`` has lost seed 1, with the seeds it was given."""
+        first = {"paper": "p", "experiment": "first", "variant": "v", "scale": "quick"}
+        needed = configuration(tmp_path / "first", cell=first, seeds=3)
+        bad = {1: Outcome({}, status="diverged", message="step 7: not finite")}
+
+        def run(path, own, **more):
+            ran = []
+
+            def experiment(job, seeds):
+                ran.append(seeds)
+                return {seed: own.get(seed, Outcome({"value": 1.0})) for seed in seeds}, ORIGIN, "fp32"
+
+            assert main([str(path), "--results", str(tmp_path / "r")], experiment, tmp_path, "test", **more) == 0
+            return ran
+
+        run(needed, bad)
+        path = configuration(tmp_path, seeds=3, needs=["first/v"], weights=True)
+        return lambda **more: run(path, {}, **more)
+
+    def test_its_record_says_so_and_the_others_are_run(self, two, tmp_path):
+        assert two() == [[0, 2]]
+        folder = tmp_path / "r/quick/p/e/v"
+        lost = read(folder / "seed=1.json")
+        assert (lost.status, lost.message, lost.metrics) == ("diverged", "first/v: step 7: not finite", {})
+        assert lost.dataset == ORIGIN
+        assert load_tensors(folder / "seed=1.safetensors") == ({}, {})
+        assert read(folder / "seed=2.json").provenance.ensemble == 2
+        (folder / "seed=0.safetensors").touch()
+        (folder / "seed=2.safetensors").touch()
+        assert two() == [], "it is on record"
+
+    def test_a_job_that_judges_what_is_left_gets_it(self, two):
+        assert two(judges_diverged=True) == [[0, 1, 2]]
 
 
 def test_a_record_of_another_schema_is_kept_aside(cell, capsys):

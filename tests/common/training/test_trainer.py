@@ -265,6 +265,50 @@ def test_an_explosion_is_a_divergence():
     assert "fit exploded to" in trainer.status()[1]
 
 
+def test_weights_that_the_last_step_spoils_are_a_divergence_of_their_member_alone():
+    """A loss can be finite where its slope is not; after the last step no other loss tells of it."""
+    net = StackedMLP([1, 1], [generator(s) for s in range(3)])
+    sound = torch.tensor([1.0, 0.0, 1.0])
+
+    def step(batch):
+        fit = net(batch["x"]).square().mean((1, 2))
+        return [Route((fit * sound).sqrt(), ("all",), "fit")]  # the slope of a root at nought is infinite
+
+    source = Batches({"x": torch.ones(4, 1)}, 4, [generator(s, "order") for s in range(3)])
+    trainer = Trainer(net, [Part("all", net, ADAM)], step, source, epochs=1, machine=CPU, members=3).train()
+    assert trainer.status(1) == ("diverged", "step 0: a weight of all is nan")
+    assert [trainer.status(k) for k in (0, 2)] == [("ok", "")] * 2
+    assert trainer.ended == ""
+
+
+def test_a_single_model_with_spoilt_weights_has_ended():
+    net = nn.Linear(1, 1, bias=False)
+    source = Batches({"x": torch.ones(4, 1)}, 4, generator("o"))
+
+    def step(batch):
+        return [Route((net(batch["x"]).square().mean() * 0).sqrt(), ("all",), "fit")]
+
+    asked = []
+    trainer = Trainer(
+        net, [Part("all", net, SGD)], step, source, epochs=1, machine=CPU, after_epoch=asked.append
+    ).train()
+    assert (trainer.ended, trainer.status()) == ("diverged", ("diverged", "step 0: a weight of all is nan"))
+    assert not asked, "there is nothing to evaluate"
+
+
+def test_a_run_that_diverges_at_once_has_empty_curves():
+    trainer = stack((4, 5), spoil=(4, 5), epochs=2)
+    trainer.step_function = lambda batch: [Route(batch["x"].sum((1, 2)) * torch.nan, ("all",), "fit")]
+    trainer.train()
+    assert trainer.stopped == dict.fromkeys((0, 1), "step 0: fit is nan")
+    assert series_of(trainer.history["fit"], 1) == []
+
+
+def test_a_curve_that_is_none_is_an_error_when_curves_have_begun():
+    with pytest.raises(KeyError, match="fti"):
+        stack((4,), epochs=2).train().history["fti"]
+
+
 def test_a_loss_of_the_wrong_shape_is_named():
     net = StackedMLP([3, 1], [generator(s) for s in range(2)])
     source = Batches({"x": torch.randn(10, 3)}, 5, [generator(s) for s in range(2)])

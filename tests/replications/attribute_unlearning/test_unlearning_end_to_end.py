@@ -14,7 +14,7 @@ from common.models import resnet
 from common.results import Cell, store
 from common.workflow.dag import Dag
 from common.workflow.resolve import default_settings, resolve
-from replications.attribute_unlearning import attacker, experiment, figures, networks, tables
+from replications.attribute_unlearning import attacker, experiment, figures, method, networks, tables
 
 NAME = "attribute_unlearning"
 TINY = {f"{NAME}.lemmas.drawn": 60}
@@ -160,6 +160,18 @@ def test_an_interrupted_grid_takes_its_pairs_up(root, tmp_path, monkeypatch):
     first, second = (record(tmp_path / f, "lambdas/l5")["metrics"] for f in ("whole", "cut"))
     assert first == second
     assert not list((tmp_path / "cut").rglob(".checkpoint*"))
+
+
+@pytest.mark.parametrize("cell", ["reconstruction/before", "celeba_attack/before"])
+def test_what_diverges_at_once_on_a_frozen_network_leaves_a_record(cell, root, tmp_path, monkeypatch):
+    plan = plan_of(root, "quick", TINY)
+    monkeypatch.setattr(networks, "resnet_encoder", narrow)
+    assert run(plan, "celeba/before", tmp_path) == 0
+    monkeypatch.setattr(attacker, "cross_entropy", lambda logits, _: logits.sum() * torch.nan)
+    monkeypatch.setattr(method, "reconstruction_error", lambda logits, _: logits.sum() * torch.nan)
+    assert run(plan, cell, tmp_path) == 0
+    found = record(tmp_path, cell)
+    assert (found["status"], found["message"][-3:]) == ("diverged", "nan")
 
 
 FIRST = {

@@ -4,11 +4,12 @@ Slow: some thirty jobs in one chain, UMAP compiling itself, and a DenseNet; abou
 """
 
 import importlib
+import shutil
 from pathlib import Path
 
 import pytest
 
-from common.results import read_many
+from common.results import read_at, read_many
 from common.workflow.resolve import default_settings, resolve
 
 pytestmark = pytest.mark.slow
@@ -123,6 +124,18 @@ def test_identity_leaves_both_mechanisms_alike(finished):
         runs = [records_of(plan, results, f"{case}/{variant}") for variant in ("filter", "gaussian")]
         for one, other in zip(*runs, strict=True):
             assert one.metrics["mi_b0"] == other.metrics["mi_b0"]
+
+
+def test_a_game_that_diverges_at_once_leaves_records(finished, tmp_path):
+    plan, results = finished
+    shutil.copytree(results / "quick/generative_filter/vae", tmp_path / "quick/generative_filter/vae")
+    job = plan.job("generative_filter", "filter2/filter")
+    path = tmp_path / "config.json"
+    path.write_text(job.model_copy(update={"params": {**job.params, "lr": 1e30}}).model_dump_json())
+    assert importlib.import_module(job.module).main([str(path), "--results", str(tmp_path)]) == 0
+    for seed in (0, 1):
+        found = read_at(tmp_path, job.cell, seed)
+        assert (found.status, found.metrics, found.series["distortion_b3"]) == ("diverged", {}, [])
 
 
 @pytest.mark.parametrize("kind", ["figure", "table"])

@@ -238,6 +238,16 @@ class TestNetworks:
         assert torch.equal(kept[1], first[1] + 1)
         assert net.kept_epoch.tolist() == [0, 1]
 
+    def test_a_member_without_a_snapshot_costs_no_other_its_own(self):
+        net = FairNet(3, make_infomin("none", 80, 1, draws(2)), draws(2))
+        first = net.encoder.layers[0].weight.detach().clone()
+        net.keep_best(torch.tensor([1.0, math.nan]), 0)
+        with torch.no_grad():
+            net.encoder.layers[0].weight.add_(1.0)
+        found = net.final()[0].layers[0].weight
+        assert torch.equal(found[0], first[0])
+        assert torch.equal(found[1], first[1] + 1), "the last state of the one that diverged before its first"
+
 
 class TestLeak:
     """The authors' Adult loader hands the label to the encoder; the clean form hands it nothing undeclared."""

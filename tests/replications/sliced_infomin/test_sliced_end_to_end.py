@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from common.results import read, record_path
+from common.results import read, record_path, write
 from common.training.checkpoint import Checkpoint
 from common.training.machine import prepare
 from common.training.progress import Progress
@@ -102,6 +102,27 @@ def test_fairness_records_and_a_seed_alone_is_the_seed_of_a_stack(plan, results,
             alone = read(record_path(tmp_path, plan.cell("sliced_infomin", f"{data}_judge/{method}"), 1))
             for name in ("rho_zy_by_trained_along", "rho_zt_code", "rho_zt_by_linear"):
                 assert alone.metrics[name] == pytest.approx(judged[1].metrics[name], abs=0.02), (data, name)
+
+
+def test_a_stack_that_diverges_before_its_first_curve_leaves_records(plan, results, tmp_path):
+    job = plan.job("sliced_infomin", "census/slice")
+    path = tmp_path / "census/slice/config.json"
+    path.parent.mkdir(parents=True)
+    path.write_text(job.model_copy(update={"params": {**job.params, "lr": 1e30}}).model_dump_json())
+    assert fairness.main([str(path), "--results", str(tmp_path)]) == 0
+    for seed in (0, 1):
+        found = read(record_path(tmp_path, job.cell, seed))
+        assert (found.status, found.metrics, found.series["val_utility"]) == ("diverged", {}, [])
+
+
+def test_a_seed_is_judged_though_another_of_its_stack_diverged(plan, results, tmp_path):
+    for path in launch(plan, tmp_path, "census/pearson")[1:]:
+        lost = read(path).model_copy(update={"status": "diverged", "message": "step 5: loss is nan", "metrics": {}})
+        write(tmp_path, lost)
+        path.with_suffix(".safetensors").unlink()
+    kept, lost = (read(path) for path in launch(plan, tmp_path, "census_judge/pearson"))
+    assert kept.status == "ok"
+    assert (lost.status, lost.message) == ("diverged", "census/pearson: step 5: loss is nan")
 
 
 def test_cells_made_in_one_process_are_those_made_apart(plan, tmp_path):
