@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import shutil
 
-from common.evaluation.published import read_published
 from common.results import Record, RecordError, read_at
 from common.workflow.dag import Dag, listed
 from common.workflow.foreign import said_of_foreign
 from common.workflow.job import config_name
 from common.workflow.resolve import Plan
 from common.workflow.scoreboard import write_scoreboard
+from common.workflow.stated import read_stated
 
 
 def report(plan: Plan) -> int:
@@ -57,8 +57,8 @@ def verify(plan: Plan) -> int:
     lacking = []
     for paper, config in plan.papers.items():
         known = {*config.artefacts, *config.not_reproducible}
-        rows = read_published(plan.root / "replications" / paper / "published.csv")
-        for artefact in dict.fromkeys(row.artefact for row in rows):
+        published, _ = read_stated(plan.root, config)
+        for artefact in dict.fromkeys(row.artefact for row in published):
             if artefact not in known:
                 lacking.append(f"{paper}: artefact {artefact} is published but has no rule")
         for cell in dict.fromkeys(map(config_name, Dag(plan, paper).records)):

@@ -11,10 +11,12 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from common.evaluation import AgreementError
 from common.workflow import locks
 from common.workflow.config import ConfigError, suggest
 from common.workflow.dag import targets
 from common.workflow.resolve import Plan, default_settings, resolve
+from common.workflow.stated import read_stated
 
 # Before each job's command: a job that the kernel kills can say nothing itself, and its shell says "Killed", no more.
 # What it asked for is known where it counts, on a node of Slurm's: in a rule's own command it would make all stale.
@@ -71,7 +73,10 @@ def start(root: Path, given: dict) -> Plan:
         for name in sorted(typed.targets):
             if name not in valid and not name.startswith(("results/", "figures/")):
                 raise ConfigError(f"target: unknown {name!r}; {suggest(name, valid)}")
-    except ConfigError as error:
+        if not typed.node:  # a node's jobs were checked where they were asked for
+            for paper in plan.papers.values():
+                read_stated(root, paper)
+    except (ConfigError, AgreementError) as error:
         sys.exit(f"expunge: {error}")
     print(plan.headline(), file=sys.stderr, flush=True)
     if typed.elsewhere:
