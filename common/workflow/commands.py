@@ -33,13 +33,17 @@ def gallery(plan: Plan) -> int:
     """Copy the figures of the plan's scale that exist, the benchmarks' too, into the committed gallery."""
     folder = plan.root / "figures" / "gallery"
     folder.mkdir(parents=True, exist_ok=True)
+    copied = 0
     for own in listed(plan):
         for artefact, entry in own.config.artefacts.items():
             source = plan.root / own.folder / f"{artefact}.png"
             if entry.kind == "figure" and source.exists():
                 shutil.copyfile(source, folder / f"{own.name}_{artefact}.png")
                 print(f"figures/gallery/{own.name}_{artefact}.png")
-    return 0
+                copied += 1
+    if not copied:
+        print(f"gallery: no figure is drawn at scale {plan.scale}; snakemake draws them")
+    return 0 if copied else 1
 
 
 def scoreboard(plan: Plan) -> int:

@@ -32,7 +32,12 @@ SLIPS = [
     ("claims.yaml", "predicate:", "predicat:", "claims.yaml: claim "),
     ("claims.yaml", "raw/thesis:", "raw/theses:", "unknown cell 'raw/theses'; did you mean 'raw/thesis'"),
     ("published.csv", "artefact,entry", "artefact,entri", "published.csv:1: columns: missing entry"),
-    ("config.yaml", '{final: "raw/thesis', '{finale: "raw/thesis', "'finale' is no row of published.csv; did you mean 'final'"),
+    (
+        "config.yaml",
+        '{final: "raw/thesis',
+        '{finale: "raw/thesis',
+        "'finale' is no row of published.csv; did you mean 'final'",
+    ),
 ]
 
 
