@@ -50,7 +50,7 @@ class Auto(Estimator):
     Without labels every column enters by its ranks, so strictly monotone maps of single columns change nothing. Beside
     labels columns enter as they are, standardised: ranks would close the gaps between classes that lie apart (ten of
     them in ten dimensions: 1.0 of 2.3 nats). Take heavy tails to normal scores beforehand there. Raises ValueError
-    where a copula is wanted of d_x + d_y + 1 rows or fewer. Bias: low where the
+    without labels on d_x + d_y + 1 rows or fewer. Bias: low where the
     network leaves something unlearnt. Cost: O(n (d_x + d_y)^2) and about a second of training at most.
     """
 
@@ -79,6 +79,7 @@ class Auto(Estimator):
         if label_y is not None:
             return self._with_labels(x, label_y)
         if x.shape[1] + y.shape[1] <= _LOW_DIMENSION:
+            require_rows(len(x), x.shape[1], y.shape[1])
             k = min(KSG.k, len(x) - 1)
             return KSG(k=k, copula=True, seed=self.seed).estimate(x, y), {"method": "ksg"}
         return self._by_copula(x, y)
@@ -135,8 +136,8 @@ def _label_codes(x: np.ndarray, y: np.ndarray) -> list[np.ndarray | None]:
     n, labels = len(x), [codes(v) for v in (x, y)]
     counts = [int(v.max()) + 1 for v in labels]
     whole = [bool((np.rint(v) == v).all()) for v in (x, y)]
-    # Labels repeat: twenty rows to a symbol on average, or two symbols in a small sample.
-    taken = sure = [count <= max(2, n // 20) for count in counts]
+    # Labels repeat: twenty rows to a symbol on average, or two symbols in a small sample, of more rows than symbols.
+    taken = sure = [count <= max(2, n // 20) and count < n for count in counts]
     # Whole numbers are labels or counts: with k neighbours in a class, Ross reads counts as well as neighbours do.
     likely = [s or (w and count <= n // (MixedKSG.k + 1)) for s, w, count in zip(sure, whole, counts, strict=True)]
     if not all(likely) or counts[0] * counts[1] <= n:  # a table of more cells than rows says nothing

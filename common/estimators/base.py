@@ -12,6 +12,7 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
+from numbers import Integral
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -20,6 +21,7 @@ import torch
 ArrayLike = np.ndarray | torch.Tensor | Sequence[Any]
 Unit = Literal["nats", "correlation"]
 
+_COUNTS = ("k", "steps", "check", "batch", "rank", "slices", "order", "max_rows")  # what there must be one of at least
 _EXACT = 2**53  # whole numbers up to here have a float64 of their own
 
 
@@ -66,7 +68,8 @@ class Estimator(ABC):
     def estimate(self, x: ArrayLike, y: ArrayLike) -> float:
         """Return the estimate for ``x`` (n, d_x) and ``y`` (n, d_y); 1-d input is one column.
 
-        Raises ValueError where lengths differ, n < 2, a value is not finite, or the rank is not 1 or 2.
+        Raises ValueError where lengths differ, n < 2, a value is not finite, the rank is not 1 or 2, or a
+        hyper-parameter is none that it can run with.
         """
         return self.estimate_with_info(x, y).mi_estimate
 
@@ -89,6 +92,7 @@ class Estimator(ABC):
         """Return the value and extra information for validated columns (n, d) in float64 (labels: int64)."""
 
     def _validate(self, x: ArrayLike, y: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
+        refuse_settings(self.parameters())
         x_columns = as_labels(x, "x") if self.labels == "both" else as_columns(x, "x")
         y_columns = as_columns(y, "y") if self.labels == "none" else as_labels(y, "y")
         if len(x_columns) != len(y_columns):
@@ -96,6 +100,32 @@ class Estimator(ABC):
         if len(x_columns) < 2:
             raise ValueError(f"a sample needs at least 2 rows, got {len(x_columns)}")
         return x_columns, y_columns
+
+
+def at_least(least: int, **settings: Any) -> None:
+    """Raise ValueError that names the first of the settings which is no whole number or below ``least``."""
+    for name, value in settings.items():
+        if not isinstance(value, Integral):
+            raise ValueError(f"{name} must be a whole number, got {value!r}")
+        if value < least:
+            raise ValueError(f"{name} must be at least {least}, got {value}")
+
+
+def refuse_settings(settings: dict[str, Any]) -> None:
+    """Raise ValueError for a hyper-parameter, known by its name, that would end in an error of torch's or numpy's."""
+    at_least(1, **{name: value for name, value in settings.items() if name in _COUNTS})
+    at_least(0, **{name: value for name, value in settings.items() if name == "seed"})
+    hidden = settings.get("hidden", ())
+    if not isinstance(hidden, list | tuple):
+        raise ValueError(f"hidden must be a list of layers' widths, got {hidden!r}")
+    for width in hidden:
+        at_least(1, **{"a width of hidden": width})
+    device = settings.get("device", "cpu")
+    try:
+        torch.empty(0, device=device)
+    except (AssertionError, NotImplementedError, RuntimeError, TypeError) as error:
+        why = str(error).partition("\n")[0]
+        raise ValueError(f"device {str(device)!r} cannot be used here, take 'cpu': {why}") from None
 
 
 def as_columns(values: ArrayLike, name: str) -> np.ndarray:
@@ -142,7 +172,7 @@ def exact_integers(values: ArrayLike) -> ArrayLike:
 
 def refuse_inexact(columns: np.ndarray, name: str) -> None:
     """Raise ValueError where float labels (n, d) pass 2**53: integers that differ may have become equal on the way."""
-    if np.abs(columns).max() > _EXACT:
+    if columns.size and np.abs(columns).max() > _EXACT:
         raise ValueError(f"{name} holds float labels beyond 2**53, which cannot tell integers apart: give integers")
 
 

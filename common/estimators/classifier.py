@@ -13,7 +13,6 @@ import torch
 from torch.nn.functional import cross_entropy
 
 from common.estimators.base import Estimator
-from common.estimators.fitted import at_least
 from common.estimators.optimiser import FlatAdam, cosine_rate, make_generator
 from common.estimators.transforms import codes, entropy_of_codes, standardise
 from common.models.stacked import StackedMLP
@@ -42,7 +41,6 @@ class Classifier(Estimator):
     device: str = "cpu"
 
     def _estimate(self, x: np.ndarray, y: np.ndarray) -> tuple[float, dict[str, Any]]:
-        at_least(1, steps=self.steps, check=self.check, batch=self.batch)
         labels = codes(y)
         generator = make_generator(self.seed)
         order = torch.randperm(len(x), generator=generator).to(self.device)

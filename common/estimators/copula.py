@@ -7,6 +7,7 @@ related copulas* (2005); Arellano-Valle, Contreras-Reyes & Genton (2013) for the
 from __future__ import annotations
 
 import math
+import warnings
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -21,6 +22,7 @@ from common.estimators.gaussian import require_rows, wishart_bias
 from common.estimators.redundant import determines, independent_columns
 from common.estimators.transforms import uniform_scores
 
+_FEW = 10  # values of a column from which on ties no longer pass for tails (independent columns of n = 2,000)
 _SINGLE = 1e5  # condition of the correlations up to which fp32 leaves a ratio two digits after the point
 
 
@@ -32,10 +34,12 @@ class TCopula(Estimator):
     Columns enter by their ranks, so any strictly monotone map of them changes nothing; those that others of their side
     determine are left out. ``degrees`` fixes nu. Infinite where a column of one side is a function of the other, as
     ``gaussian``; raises ValueError unless n > d_x + d_y + 1. Bias: near 0 where the copula is elliptical, else mostly
-    low. Cost: O(n (d_x + d_y)^2), dozens of times where tails are shared.
+    low; high where columns hold few values, whose ties pass for shared tails: two independent binary columns read 0.5
+    nats at n = 2,000, three values 0.3, five 0.06, ten 0. A ``UserWarning`` says so. Cost: O(n (d_x + d_y)^2), dozens
+    of times where tails are shared.
     """
 
-    bias: ClassVar[str] = "near 0 for elliptical copulas, else mostly low"
+    bias: ClassVar[str] = "near 0 for elliptical copulas, else mostly low; high where columns hold few values"
 
     degrees: float | None = None
 
@@ -49,7 +53,18 @@ class TCopula(Estimator):
         if determines(x, y):
             return math.inf, {"degrees_of_freedom": math.inf}
         model = fit_copula(x, y, self.degrees)
+        if not math.isinf(model.degrees) and _few_values(np.hstack([x, y])) >= 2:
+            warnings.warn(
+                f"t_copula read the ties of columns of fewer than {_FEW} values as tails they share "
+                f"({model.degrees:.2g} degrees of freedom), and is high: take discrete, mixed_ksg or auto",
+                stacklevel=4,
+            )
         return model.information(len(x)), {"degrees_of_freedom": model.degrees}
+
+
+def _few_values(columns: np.ndarray) -> int:
+    """Return how many columns (n, d) hold so few values that ranks, all ties, tell of no tail."""
+    return sum(len(np.unique(column)) < min(_FEW, len(column)) for column in columns.T)
 
 
 @dataclass(frozen=True)

@@ -15,8 +15,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from common.estimators.base import at_least
 from common.estimators.copula import LogRatio
-from common.estimators.fitted import at_least, cross_selected
+from common.estimators.fitted import cross_selected
 from common.estimators.optimiser import FlatAdam, cosine_rate, make_generator
 from common.losses.contrastive import donsker_varadhan_matrix
 from common.models.stacked import StackedMLP

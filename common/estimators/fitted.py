@@ -42,7 +42,6 @@ class FittedEstimator(Estimator):
         self, networks: nn.Module, rows: int, loss: Callable[[Tensor], Tensor], generator: torch.Generator
     ) -> Iterator[int]:
         """Lower ``loss(chosen)`` on batches of the first ``rows``, stopping for breath every ``check`` steps."""
-        at_least(1, steps=self.steps, check=self.check, batch=self.batch)
         optimiser = FlatAdam(networks, self.lr)
         for step in range(self.steps):
             chosen = torch.randint(rows, (min(self.batch, rows),), generator=generator).to(self.device)
@@ -52,13 +51,6 @@ class FittedEstimator(Estimator):
             optimiser.step()
             if (step + 1) % self.check == 0 or step + 1 == self.steps:
                 yield step + 1
-
-
-def at_least(least: int, **settings: int) -> None:
-    """Raise ValueError that names the first of the settings which is below ``least``."""
-    for name, value in settings.items():
-        if value < least:
-            raise ValueError(f"{name} must be at least {least}, got {value}")
 
 
 def split(n: int, held_out: float, least: int = 4) -> tuple[int, tuple[slice, slice]]:

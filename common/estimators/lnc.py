@@ -16,7 +16,7 @@ import numpy as np
 from scipy.spatial import cKDTree
 from scipy.special import digamma
 
-from common.estimators.base import Estimator
+from common.estimators.base import Estimator, at_least
 from common.estimators.ksg import jitter, ksg_information
 from common.estimators.neighbours import count_within
 from common.estimators.transforms import standardise
@@ -91,7 +91,8 @@ def _offsets(points: np.ndarray, k: int, workers: int) -> np.ndarray:
     """Return each point's nearest neighbours relative to it, nearest first, (n, max(k, 2 d), d)."""
     n, d = points.shape
     shape = max(k, 2 * d)
-    if not 1 <= k <= shape < n:
+    at_least(1, k=k)
+    if shape >= n:
         raise ValueError(f"k = {k} in {d} dimensions needs more than {shape} rows, got {n}")
     tree = cKDTree(points, leafsize=32)
     neighbours = tree.query(points, k=shape + 1, p=np.inf, workers=workers)[1][:, 1:]

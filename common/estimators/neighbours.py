@@ -10,6 +10,8 @@ from __future__ import annotations
 import numpy as np
 from scipy.spatial import cKDTree
 
+from common.estimators.base import at_least
+
 _TREE_ABOVE = 30_000  # rows: beyond this the quadratic count loses to the tree
 _ROWS = 16  # rows per block: keeps the comparison buffers in cache
 
@@ -17,9 +19,10 @@ _ROWS = 16  # rows per block: keeps the comparison buffers in cache
 def kth_distance(points: np.ndarray, k: int, workers: int = 1) -> np.ndarray:
     """Return the max-norm distance (n,) of each point (n, d) to its k-th neighbour, itself not counted.
 
-    Raises ValueError where there are not more than k points.
+    Raises ValueError where k is no whole number from 1 on, or there are not more than k points.
     """
-    if not 1 <= k < len(points):
+    at_least(1, k=k)
+    if k >= len(points):
         raise ValueError(f"k = {k} neighbours need more than {k} rows, got {len(points)}")
     tree = cKDTree(points, leafsize=32)
     return tree.query(points, k=[k + 1], p=np.inf, workers=workers)[0][:, 0]

@@ -16,8 +16,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from common.estimators.base import ArrayLike, Estimator
-from common.estimators.fitted import at_least, cross_selected, split
+from common.estimators.base import ArrayLike, Estimator, at_least, refuse_settings
+from common.estimators.fitted import cross_selected, split
 from common.estimators.optimiser import FlatAdam, cosine_rate, make_generator
 from common.estimators.pairs import take_rows
 from common.estimators.transforms import rank_gaussian, standardise
@@ -97,7 +97,6 @@ class NeuralEstimator(Estimator):
         return self._fit(np.stack([x for x, _ in columns]), np.stack([y for _, y in columns]), seeds)
 
     def _fit(self, x: np.ndarray, y: np.ndarray, seeds: Sequence[int]) -> Fit:
-        at_least(1, steps=self.steps, check=self.check)
         at_least(2, batch=self.batch)  # a product pair takes two rows
         train, halves = split(x.shape[1], self.held_out)
         generators = [make_generator(seed) for seed in seeds]
@@ -115,6 +114,7 @@ class NeuralEstimator(Estimator):
         Every batch is valued before the critic has seen it, so no value is fitted to its own sample; the learning
         rate stays at ``lr``. This is the protocol of staircases, whose information changes while training goes on.
         """
+        refuse_settings(self.parameters())
         values = np.empty(steps)
         for step in range(steps):
             x, y = (v[None] for v in draw(step))

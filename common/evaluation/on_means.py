@@ -13,8 +13,8 @@ import numpy as np
 
 from common.evaluation.cells import is_stand_in
 from common.evaluation.claims import SCALE_ORDER, Claim
-from common.evaluation.comparison import Place
 from common.evaluation.judged import ON_MEANS, Judged
+from common.evaluation.places import Place
 from common.evaluation.predicate import UndefinedError
 from common.evaluation.published import Key
 from common.evaluation.reproduced import Accepted
@@ -25,7 +25,7 @@ def judge_on_means(
 ) -> list[Judged]:
     """Return what the numbers accepted at ``scale`` say of the claims that their means alone decide.
 
-    ``places`` tells where a printed number stands in the records (:func:`common.evaluation.comparison.places_of`).
+    ``places`` tells where a printed number stands in the records (:func:`common.evaluation.places.places_of`).
     """
     known = {
         (place.experiment, place.variant, place.metric): row

@@ -39,6 +39,16 @@ def unbiased_hsic(k: Tensor, l: Tensor) -> Tensor:  # noqa: E741  # K and L are 
 
 
 def hsic_alignment(k: Tensor, l: Tensor) -> Tensor:  # noqa: E741
-    """Return HSIC_1(K, L) / sqrt(HSIC_1(K, K) HSIC_1(L, L)): 1 for equal kernels, about 0 when independent."""
+    """Return HSIC_1(K, L) / sqrt(HSIC_1(K, K) HSIC_1(L, L)): 1 for equal kernels, about 0 when independent.
+
+    0 where a kernel is constant off its diagonal: rounding is all that both forms would hold.
+    """
     spread = unbiased_hsic(k, k) * unbiased_hsic(l, l)
-    return unbiased_hsic(k, l) / spread.clamp_min(1e-24).sqrt()
+    value = unbiased_hsic(k, l) / spread.clamp_min(1e-24).sqrt()
+    return torch.where(_constant(k) | _constant(l), torch.zeros_like(value), value)
+
+
+def _constant(kernel: Tensor) -> Tensor:
+    """Return whether all entries (n, n) off the diagonal are the same to rounding."""
+    off = kernel.detach()[~torch.eye(len(kernel), dtype=torch.bool, device=kernel.device)]
+    return off.max() - off.min() <= 16 * torch.finfo(kernel.dtype).eps * off.abs().max()

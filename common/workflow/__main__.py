@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import inspect
+import os
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -79,8 +80,18 @@ def settings(options: argparse.Namespace, root: Path) -> dict:
         except YamlError as error:
             raise ConfigError(f"--config: {key}: {value!r} is not plain YAML: {error}") from None
     if options.papers:
+        _refuse_two_lists(options)
         given["papers"] = ",".join(options.papers)
     return given
+
+
+def _refuse_two_lists(options: argparse.Namespace) -> None:
+    """Refuse papers named both as words and under ``--config``, unless they are the same."""
+    words = ",".join(options.papers)
+    for pair in options.config:
+        key, _, value = pair.partition("=")
+        if key == "papers" and {name.strip() for name in value.split(",")} != set(options.papers):
+            raise ConfigError(f"papers: {words!r} and --config {pair} differ; give one of them")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -88,7 +99,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = parser().parse_args(argv)
     root = Path.cwd()
     try:
-        return COMMANDS[options.command].run(resolve(root, settings(options, root)))
+        status = COMMANDS[options.command].run(resolve(root, settings(options, root)))
+        sys.stdout.flush()
+        return status
+    except BrokenPipeError:  # as ``head`` leaves one; what is still to be written goes nowhere, or the exit would tell
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
     except (ConfigError, RecordError, AgreementError, OSError) as error:
         print(f"expunge: {error}", file=sys.stderr)
         return 1

@@ -5,14 +5,15 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from pathlib import Path
 
-from common.evaluation.claims import Claim, read_claims
-from common.evaluation.comparison import Comparison, places_of
+from common.evaluation.claims import Claim
+from common.evaluation.comparison import Comparison
 from common.evaluation.comparison import compare as compare_numbers
 from common.evaluation.corrections import read_corrections, unexplained
 from common.evaluation.judged import judged_path, write_judged
 from common.evaluation.judged import merged as merged_claims
 from common.evaluation.on_means import judge_on_means
-from common.evaluation.published import Published, read_published
+from common.evaluation.places import places_of
+from common.evaluation.published import Published
 from common.evaluation.reproduced import (
     UnexplainedError,
     accepted_rows,
@@ -29,6 +30,7 @@ from common.workflow.console import CONSOLE, table
 from common.workflow.foreign import foreign_cells, refuse_foreign
 from common.workflow.reading import claims_in
 from common.workflow.resolve import Plan
+from common.workflow.stated import read_stated
 
 _COLUMNS = ("artefact", "entry", "metric", "published", "reproduced ± sd (n)", "verdict", "direction")
 
@@ -47,11 +49,10 @@ def in_reading(root: Path, config: PaperConfig, reading: str) -> tuple[PaperConf
 
     Of the claims those that the reading has a say in.
     """
-    folder = root / "replications" / config.name
-    claims = read_claims(folder / "claims.yaml")
+    published, claims = read_stated(root, config)
     if reading:
         claims, config = claims_in(claims, config, reading), reading_of(config, reading)
-    return config, read_published(folder / "published.csv"), claims
+    return config, published, claims
 
 
 def compare(plan: Plan) -> int:

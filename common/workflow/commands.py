@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import shutil
 
-from common.evaluation.published import read_published
 from common.results import Record, RecordError, read_at
 from common.workflow.dag import Dag, listed
 from common.workflow.foreign import said_of_foreign
 from common.workflow.job import config_name
 from common.workflow.resolve import Plan
 from common.workflow.scoreboard import write_scoreboard
+from common.workflow.stated import read_stated
 
 
 def report(plan: Plan) -> int:
@@ -33,13 +33,17 @@ def gallery(plan: Plan) -> int:
     """Copy the figures of the plan's scale that exist, the benchmarks' too, into the committed gallery."""
     folder = plan.root / "figures" / "gallery"
     folder.mkdir(parents=True, exist_ok=True)
+    copied = 0
     for own in listed(plan):
         for artefact, entry in own.config.artefacts.items():
             source = plan.root / own.folder / f"{artefact}.png"
             if entry.kind == "figure" and source.exists():
                 shutil.copyfile(source, folder / f"{own.name}_{artefact}.png")
                 print(f"figures/gallery/{own.name}_{artefact}.png")
-    return 0
+                copied += 1
+    if not copied:
+        print(f"gallery: no figure is drawn at scale {plan.scale}; snakemake draws them")
+    return 0 if copied else 1
 
 
 def scoreboard(plan: Plan) -> int:
@@ -57,8 +61,8 @@ def verify(plan: Plan) -> int:
     lacking = []
     for paper, config in plan.papers.items():
         known = {*config.artefacts, *config.not_reproducible}
-        rows = read_published(plan.root / "replications" / paper / "published.csv")
-        for artefact in dict.fromkeys(row.artefact for row in rows):
+        published, _ = read_stated(plan.root, config)
+        for artefact in dict.fromkeys(row.artefact for row in published):
             if artefact not in known:
                 lacking.append(f"{paper}: artefact {artefact} is published but has no rule")
         for cell in dict.fromkeys(map(config_name, Dag(plan, paper).records)):

@@ -6,8 +6,9 @@ Every error is one line that names the culprit and lists what is valid. Neither 
 from __future__ import annotations
 
 import difflib
+import math
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
@@ -96,6 +97,7 @@ class Experiment(Strict):
 class PaperConfig(Strict):
     """A paper's ``config.yaml``: everything that a run of it depends on.
 
+    ``generated`` names the data sets that its own code draws, beside those of ``data/registry.yaml``.
     ``readings`` are variants that replace the artefacts' own one in a further comparison: the paper as its authors'
     code reads, say, beside the paper as it is written. ``home`` is the folder it was read from: a benchmark of ours
     says what it trains in the same form.
@@ -105,6 +107,7 @@ class PaperConfig(Strict):
     name: Name
     title: str
     citation: str
+    generated: tuple[Name, ...] = ()
     experiments: dict[Name, Experiment]
     artefacts: dict[Name, Artefact]
     readings: tuple[Name, ...] = ()
@@ -123,10 +126,21 @@ def one_line(error: ValidationError, what: str, model: type[BaseModel]) -> str:
     # A misspelt key is two complaints, one missing and one unknown: the unknown one shows the slip.
     first = min(error.errors(), key=lambda e: e["type"] != "extra_forbidden")
     place = ".".join(str(part) for part in first["loc"])
-    if first["type"] == "extra_forbidden" and len(first["loc"]) == 1:
-        return f"{what}: unknown key {place!r}; {suggest(place, sorted(model.model_fields))}"
-    given = "" if first["type"] == "missing" else f" (given: {brief(first['input'])})"
-    return f"{what}: {place}: {first['msg']}{given}"
+    if first["type"] == "extra_forbidden":
+        *within, key = map(str, first["loc"])
+        valid = suggest(key, sorted(_model_at(model, within).model_fields))
+        return f"{what}: {'.'.join(within) + ': ' if within else ''}unknown key {key!r}; {valid}"
+    given = "" if first["type"] in ("missing", "value_error") else f" (given: {brief(first['input'])})"
+    return f"{what}: {place}: {first['msg'].removeprefix('Value error, ')}{given}"
+
+
+def _model_at(model: type[BaseModel], place: list[str]) -> type[BaseModel]:
+    """Return the model that a place within another one holds, through mappings of models."""
+    found: Any = model
+    for part in place:
+        known = isinstance(found, type) and issubclass(found, BaseModel)
+        found = found.model_fields[part].annotation if known else get_args(found)[-1]
+    return found
 
 
 def load_yaml(path: Path) -> Any:
@@ -137,6 +151,14 @@ def load_yaml(path: Path) -> Any:
         raise ConfigError(f"{path}: no such file") from None
     except YamlError as error:
         raise ConfigError(f"{path}: not readable as plain YAML: {error}") from None
+
+
+def as_mapping(content: Any, where: str, keys: str) -> dict[Any, Any]:
+    """Return what a YAML file holds if that is a mapping; anything else is one line that says which ``keys`` it has."""
+    if isinstance(content, dict):
+        return content
+    held = "nothing" if content is None else brief(content)
+    raise ConfigError(f"{where}: holds {held}; write one key: value a line ({keys})")
 
 
 def paper_names(root: Path) -> list[str]:
@@ -152,11 +174,9 @@ def benchmark_names(root: Path) -> list[str]:
 def load_paper(root: Path, name: str, home: str = "replications") -> PaperConfig:
     """Read and check one paper's (or, from its own ``home``, a benchmark's) configuration with its cross references."""
     where = f"{home}/{name}/config.yaml"
-    content = load_yaml(Path(root) / where)
-    if isinstance(content, dict):
-        content = {**content, "home": home}
+    content = as_mapping(load_yaml(Path(root) / where), where, "name, title, citation, experiments, artefacts")
     try:
-        paper = PaperConfig.model_validate(content)
+        paper = PaperConfig.model_validate({**content, "home": home})
     except ValidationError as error:
         raise ConfigError(one_line(error, where, PaperConfig)) from None
     if paper.name != name:
@@ -202,6 +222,7 @@ def _check_references(paper: PaperConfig, where: str) -> None:
         for cell in needed:
             if cell not in cells:
                 raise ConfigError(f"{where}: experiments.{name}.needs: unknown cell {cell!r}; {suggest(cell, cells)}")
+        _override(dict.fromkeys(experiment.params), experiment.params, f"{where}: experiments.{name}.params")
         blocks = {f"variants.{v}": keys for v, keys in experiment.variants.items()}
         own = [cell for cell in needed if cell.split("/")[0] == name]
         for scale, settings in experiment.scales.items():
@@ -259,8 +280,21 @@ def _override(base: dict[str, Any], keys: dict[str, Any], where: str) -> dict[st
             raise ConfigError(f"{where}: {key}: {value!r} is not a {type(old).__name__} like {old!r}")
         if isinstance(old, int) and not isinstance(old, bool) and isinstance(value, float):
             raise ConfigError(f"{where}: {key}: {value!r} is not a whole number like {old!r}")
+        if not _finite(value):
+            raise ConfigError(
+                f"{where}: {key}: {brief(value)} is not finite: a resolved configuration has no such number"
+            )
         base[key] = value
     return base
+
+
+def _finite(value: Any) -> bool:
+    """Return whether no number in a value is NaN or infinite: JSON, which jobs read, would make it null."""
+    if isinstance(value, dict):
+        return all(map(_finite, value.values()))
+    if isinstance(value, (list, tuple)):
+        return all(map(_finite, value))
+    return not isinstance(value, float) or math.isfinite(value)
 
 
 def resolve_params(

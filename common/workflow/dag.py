@@ -276,6 +276,15 @@ def listed(plan: Plan) -> list[Dag]:
     return dags(plan) if plan.settings.papers == "all" else [Dag(plan, name) for name in plan.papers]
 
 
+def files(plan: Plan) -> list[str]:
+    """Return every file that a rule of :mod:`common.workflow` makes at the plan's scale."""
+    found = [f"figures/{plan.scale}/report/index.html", f"figures/{plan.scale}/report/docs/index.html"]
+    for own in dags(plan):
+        found += chain.from_iterable([*job.records, *job.weights] for job in own.trainings())
+        found += [*own.artefacts, *own.comparison]
+    return found
+
+
 def targets(plan: Plan) -> list[str]:
     """Return every name that may be asked for on the command line."""
     return ["all", "report", "docs", "compare", "benchmark", *(name for dag in dags(plan) for name in dag.targets)]

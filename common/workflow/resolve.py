@@ -12,7 +12,16 @@ from typing import Any
 from common.results import Cell, store
 from common.results.atomic import write_atomically
 from common.results.processor import has_bf16_products
-from common.workflow.config import ConfigError, PaperConfig, benchmark_names, load_paper, load_yaml, resolve_params
+from common.workflow.config import (
+    ConfigError,
+    PaperConfig,
+    as_mapping,
+    benchmark_names,
+    load_paper,
+    load_yaml,
+    resolve_params,
+)
+from common.workflow.datasets import check_datasets
 from common.workflow.fingerprint import fingerprint
 from common.workflow.job import JobConfig
 from common.workflow.settings import RunConfig, check_overrides, run_config, select_papers
@@ -152,6 +161,7 @@ def resolve(root: Path, given: dict[str, Any], *, elsewhere: bool = False) -> Pl
     scale = settings.scale if settings.scale != "auto" else ("paper" if device == "cuda" else "quick")
     papers = {name: load_paper(root, name) for name in select_papers(root, settings.papers)}
     benchmarks = {name: load_paper(root, name, "benchmarks") for name in benchmark_names(root)}
+    check_datasets([*papers.values(), *benchmarks.values()])
     check_overrides([*papers.values(), *benchmarks.values()], settings.set)
     plan = Plan(root, settings, scale, device, papers, benchmarks)
     for paper in (*papers.values(), *benchmarks.values()):
@@ -162,5 +172,9 @@ def resolve(root: Path, given: dict[str, Any], *, elsewhere: bool = False) -> Pl
 
 
 def default_settings(root: Path) -> dict[str, Any]:
-    """Return what ``config/default.yaml`` says."""
-    return load_yaml(Path(root) / "config" / "default.yaml") or {}
+    """Return what ``config/default.yaml`` says; without one this is no checkout, or not its root."""
+    path = Path(root) / "config" / "default.yaml"
+    if not path.exists():
+        raise ConfigError(f"{path}: no such file; run this in the checkout's root")
+    content = load_yaml(path)
+    return {} if content is None else as_mapping(content, "config/default.yaml", ", ".join(RunConfig.model_fields))

@@ -21,12 +21,14 @@ class RunConfig(Strict):
     data: Literal["auto", "real", "standin"] = "auto"
     data_mirrors: tuple[str, ...] = ("../shared/data",)
     seeds: int | None = Field(default=None, ge=1, le=1000)
-    checkpoint_seconds: float = Field(default=120.0, ge=0)
+    checkpoint_seconds: float = Field(default=120.0, ge=0, allow_inf_nan=False)
     set: dict[str, Any] = Field(default_factory=dict)
 
     @field_validator("papers", "data_mirrors", mode="before")
     @classmethod
     def _split(cls, value: Any) -> Any:
+        if value is None:
+            return ()
         if isinstance(value, str) and value != "all":
             return tuple(part.strip() for part in value.split(",") if part.strip())
         return value
@@ -66,10 +68,12 @@ def run_config(given: dict[str, Any]) -> RunConfig:
 
 
 def select_papers(root: Path, wanted: tuple[str, ...] | str) -> list[str]:
-    """Return the papers asked for; an unknown one is an error that lists the valid ones."""
+    """Return the papers asked for; an unknown one, or none, is an error that lists the valid ones."""
     valid = paper_names(root)
     if wanted == "all":
         return valid
+    if not wanted:
+        raise ConfigError(f"config: papers: names none; valid: all, {', '.join(valid)}")
     for name in wanted:
         if name not in valid:
             raise ConfigError(f"config: papers: unknown paper {name!r}; {suggest(name, valid)}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import difflib
 import io
 import json
 import os
@@ -11,20 +12,16 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from common.evaluation import AgreementError
 from common.workflow import locks
 from common.workflow.config import ConfigError, suggest
-from common.workflow.dag import targets
+from common.workflow.dag import dags, files, targets
 from common.workflow.resolve import Plan, default_settings, resolve
+from common.workflow.stated import read_stated
 
-# Before each job's command: a job that the kernel kills can say nothing itself, and its shell says "Killed", no more.
-# What it asked for is known where it counts, on a node of Slurm's: in a rule's own command it would make all stale.
-_ASKED = "$(printenv SLURM_MEM_PER_NODE | sed 's/.*/ (memory_mb in its config.yaml asked for & MB)/')"
-_KILLED = (
-    f"expunge: killed (signal 9), most likely for want of memory{_ASKED}: run with fewer --cores, or at a smaller "
-    "scale (python -m common.workflow plan shows what each job may take); given again, the command goes on where it was"
-)
-_TOLD = shlex.quote(f'if [ $? -eq 137 ]; then echo "{_KILLED}" >&2; fi')
-SHELL = f"set -euo pipefail; trap {_TOLD} EXIT;"
+# Before each job's command. From a file: Snakemake quotes the whole command of a job that failed, and words that are in
+# it would be read as what happened.
+SHELL = f"set -euo pipefail; . {shlex.quote(str(Path(__file__).resolve().with_name('killed.sh')))};"
 # What a cluster's node is told of the plan it works for: on the node, `auto` could mean another device and scale.
 CARRIED = "EXPUNGE_RESOLVED"
 
@@ -69,9 +66,14 @@ def start(root: Path, given: dict) -> Plan:
         plan = resolve(root, {**default_settings(root), **given, **carried}, elsewhere=typed.elsewhere)
         valid = targets(plan)
         for name in sorted(typed.targets):
-            if name not in valid and not name.startswith(("results/", "figures/")):
+            if name.startswith(("results/", "figures/")):
+                _check_path(plan, name)
+            elif name not in valid:
                 raise ConfigError(f"target: unknown {name!r}; {suggest(name, valid)}")
-    except ConfigError as error:
+        if not typed.node:  # a node's jobs were checked where they were asked for
+            for paper in plan.papers.values():
+                read_stated(root, paper)
+    except (ConfigError, AgreementError) as error:
         sys.exit(f"expunge: {error}")
     print(plan.headline(), file=sys.stderr, flush=True)
     if typed.elsewhere:
@@ -84,3 +86,14 @@ def start(root: Path, given: dict) -> Plan:
         except OSError as error:
             sys.exit(f"expunge: {error}")
     return plan
+
+
+def _check_path(plan: Plan, path: str) -> None:
+    """Refuse a file that no rule of this scale makes; a folder's own rules are Snakemake's to know."""
+    known = files(plan)
+    if path not in known and not any(own.own_rules for own in dags(plan)):
+        near = difflib.get_close_matches(path, known, n=3)
+        hint = f"did you mean {' or '.join(map(repr, near))}? " if near else ""
+        raise ConfigError(
+            f"target: no job makes {path!r} at scale {plan.scale}; {hint}snakemake --list names the targets"
+        )

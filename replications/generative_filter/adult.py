@@ -57,5 +57,5 @@ def binarise(table: TableSet) -> dict[str, Bits]:
 
 def read_bits(job: Job) -> tuple[dict[str, Bits], Origin]:
     """Return both splits of Adult and where they come from."""
-    table = load("adult", **job.sources)
+    table = load(job.config.dataset, **job.sources)
     return binarise(table), table.origin

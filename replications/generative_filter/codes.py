@@ -38,7 +38,7 @@ class Codes:
 
 def digits_of(job: Job) -> ImageSet:
     """Return MNIST, or what stands in for it."""
-    return load("mnist", **job.sources)
+    return load(job.config.dataset, **job.sources)
 
 
 def origin_of(job: Job, seeds: Sequence[int]) -> Origin:

@@ -25,7 +25,7 @@ PAPERS_TRAINING_SET = 182_000  # the first images; the remaining 20,599 test
 
 def load_faces(job: Job, size: int) -> ImageSet:
     """Return CelebA cropped to its central square and resized."""
-    return load("celeba", **job.sources, framing=Framing(size, square=True))
+    return load(job.config.dataset, **job.sources, framing=Framing(size, square=True))
 
 
 def split_rows(faces: ImageSet) -> dict[str, np.ndarray]:

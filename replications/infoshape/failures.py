@@ -154,7 +154,7 @@ def run(job: Job, seeds: list[int]) -> tuple[dict[int, Outcome], Origin, str]:
         if p[key] not in valid:
             raise ConfigError(f"failures: {key}: {p[key]!r}; valid: {', '.join(valid)}")
     prepare("cpu", "fp32")  # the noise of Table 3.5 is drawn where the seeds' generators are
-    digits = load("mnist", **job.sources)
+    digits = load(job.config.dataset, **job.sources)
     rows = digits.splits["train"][: p["rows"]]
     x = torch.from_numpy(digits.images[rows].copy()).float().flatten(1) / 127.5 - 1
     checkpoint = Checkpoint(job.checkpoint_path(seeds))

@@ -41,7 +41,7 @@ def correlation(x: Tensor, z: Tensor) -> Tensor:
 
 def first_image(job: Job) -> tuple[Tensor, Origin]:
     """Return the first training image (28, 28) in [-1, 1], as the notebook normalises it, and its origin."""
-    digits = load("mnist", **job.sources)
+    digits = load(job.config.dataset, **job.sources)
     image = torch.from_numpy(digits.images[int(digits.splits["train"][0])].copy()).float()
     return image[0] / 127.5 - 1, digits.origin
 

@@ -1,6 +1,7 @@
 """Too little memory: an allocation that fails is one line, and a job that the kernel kills goes on where it was."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -124,6 +125,25 @@ def test_a_rule_s_shell_says_what_its_killed_job_cannot(environment, asked):
         said = [line for line in done.stderr.splitlines() if line.startswith("expunge: ")]
         assert len(said) == told
         assert all(f"for want of memory{asked}: run with" in line for line in said)
+
+
+def test_a_job_that_failed_by_itself_is_quoted_without_those_words():
+    """Snakemake repeats the whole command, the prefix too, in what it says of a failure."""
+    assert "memory" not in SHELL
+    assert "signal" not in SHELL
+
+
+def test_a_checkout_s_path_may_hold_what_shells_take_for_more(root, tmp_path):
+    checkout = tmp_path / "a lab's $HOME"
+    shutil.copytree(root / "common", checkout / "common", ignore=shutil.ignore_patterns("__pycache__"))
+    words = [sys.executable, "-c", "from common.workflow.start import SHELL; print(SHELL)"]
+    environment = {**os.environ, "PYTHONPATH": str(checkout)}
+    prefix = subprocess.run(words, cwd=checkout, env=environment, capture_output=True, text=True, check=True).stdout
+    assert "a lab" in prefix
+    command = ["bash", "-c", f"{prefix.strip()} sh -c 'kill -9 $$'"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 137
+    assert "expunge: killed (signal 9)" in done.stderr
 
 
 def refused(seed):

@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from common.evaluation.accepted import SCALES
-from common.evaluation.comparison import places_of
 from common.evaluation.judged import judged_path, read_judged
 from common.evaluation.on_means import judge_on_means
+from common.evaluation.places import places_of
 from common.evaluation.published import read_published
 from common.evaluation.reproduced import read_reproduced, rejudge
 from common.workflow.agreement import in_reading

@@ -78,3 +78,26 @@ def test_the_slurm_profile_keeps_the_rules_of_the_default_one(root):
     del default["resources"]  # one GPU: Slurm's queue counts its own
     assert {key: slurm[key] for key in default} == default
     assert slurm["executor"] == "slurm"
+
+
+@pytest.mark.parametrize(
+    ("path", "said"),
+    [
+        ("figures/quick/infoshape/fig4_33.png", "did you mean 'figures/quick/infoshape/fig4_3.png'"),
+        ("results/quick/infoshape/raw/thesis/sed=0.json", "'results/quick/infoshape/raw/thesis/seed=0.json'"),
+        ("figures/paper/infoshape/fig4_3.png", "at scale quick; did you mean 'figures/quick/infoshape/fig4_3.png'"),
+        ("figures/x", "no job makes 'figures/x' at scale quick; snakemake --list names the targets"),
+    ],
+)
+def test_a_misspelt_path_is_answered_as_a_misspelt_target_is(root, monkeypatch, path, said):
+    monkeypatch.setattr(starting, "asked", lambda: Asked(frozenset({path}), runs=False))
+    with pytest.raises(SystemExit) as ended:
+        start(root, {"scale": "quick", "device": "cpu"})
+    assert str(ended.value).startswith("expunge: target: no job makes ")
+    assert said in str(ended.value)
+
+
+def test_a_path_that_a_job_makes_is_taken(root, monkeypatch):
+    paths = ("figures/quick/infoshape/fig4_3.png", "figures/quick/report/index.html", "figures/quick/irene/claims.csv")
+    monkeypatch.setattr(starting, "asked", lambda: Asked(frozenset(paths), runs=False))
+    start(root, {"scale": "quick", "device": "cpu"})

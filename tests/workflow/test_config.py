@@ -1,3 +1,4 @@
+import re
 import shutil
 
 import pytest
@@ -6,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from common.results.plain_yaml import parse_yaml
+from common.workflow.__main__ import main
 from common.workflow.config import ConfigError, load_paper, load_yaml, resolve_params
 from common.workflow.resolve import default_settings, resolve
 from common.workflow.settings import RunConfig, run_config, select_papers
@@ -87,6 +89,21 @@ def test_floats_of_yaml_1_2(text, value):
     assert type(found) is type(value)
 
 
+@pytest.mark.parametrize("empty", ["", ",", " , ", None, []])
+def test_no_paper_at_all_is_refused(root, empty):
+    with pytest.raises(ConfigError, match=r"^config: papers: names none; valid: all, attribute_unlearning, "):
+        resolve(root, {**default_settings(root), "papers": empty})
+
+
+@pytest.mark.parametrize(
+    "words", [["infoshape", "--config", "papers=irene"], ["irene", "--config", "seeds=1", "papers=all"]]
+)
+def test_papers_named_twice_must_agree(words, capsys, monkeypatch, root):
+    monkeypatch.chdir(root)
+    assert main(["plan", *words]) == 1
+    assert f"papers: {words[0]!r} and --config {words[-1]} differ; give one of them" in capsys.readouterr().err
+
+
 def test_unknown_paper_lists_the_valid_ones(root):
     with pytest.raises(ConfigError, match=r"unknown paper 'infoshap'; did you mean 'infoshape'"):
         select_papers(root, ("infoshap",))
@@ -122,7 +139,8 @@ def test_a_scale_may_change_one_variant_alone(root):
         ("infoshape.encoder_a.batch=many", ["batch", "'many'", "int"]),
         ("infoshape.encoder_a.batch=2.5", ["batch", "whole number"]),
         ("infoshape.encoder_a.ema=1", ["ema", "bool"]),
-        ("infoshape.encoder_a.batch", ["paper.experiment.key=value"]),
+        ("infoshape.encoder_a.batch", ["set: 'infoshape.encoder_a.batch' is not paper.experiment.key=value"]),
+        *[(f"infoshape.encoder_a.encoder_lr={v}", ["encoder_lr", "not finite"]) for v in (".nan", ".inf", "-.inf")],
     ],
 )
 def test_overrides_that_fit_nothing_are_refused(root, given, words):
@@ -130,6 +148,36 @@ def test_overrides_that_fit_nothing_are_refused(root, given, words):
         resolve(root, {**default_settings(root), "scale": "quick", "papers": "infoshape", "set": given})
     for word in words:
         assert word in str(error.value)
+
+
+def test_numbers_that_json_does_not_have_are_refused(root):
+    """They would reach the job as null."""
+    for lists in ("[0.1, .nan]", "[[.inf]]"):
+        with pytest.raises(ConfigError, match=r"rhos: .* is not finite"):
+            resolve(root, {**default_settings(root), "scale": "quick", "set": f"irene.biased_mnist.rhos={lists}"})
+    assert "checkpoint_seconds" in refused(checkpoint_seconds=float("inf"))
+
+
+def test_default_settings_that_are_none_are_one_line(tmp_path):
+    with pytest.raises(ConfigError, match=r"default\.yaml: no such file; run this in the checkout's root$"):
+        default_settings(tmp_path)
+    (tmp_path / "config").mkdir()
+    path = tmp_path / "config/default.yaml"
+    path.write_text("quick\n")
+    with pytest.raises(
+        ConfigError, match=r"^config/default\.yaml: holds 'quick'; write one key: value a line \(scale, "
+    ):
+        default_settings(tmp_path)
+    path.write_text("# all as it is\n")
+    assert default_settings(tmp_path) == {}
+
+
+@pytest.mark.parametrize(("content", "held"), [("", "nothing"), ("[1]\n", r"\[1\]"), ("quick\n", "'quick'")])
+def test_a_paper_s_config_that_is_no_mapping_is_one_line(tmp_path, content, held):
+    (tmp_path / "replications/p").mkdir(parents=True)
+    (tmp_path / "replications/p/config.yaml").write_text(content)
+    with pytest.raises(ConfigError, match=f"config.yaml: holds {held}; write one key: value a line .name, title, "):
+        load_paper(tmp_path, "p")
 
 
 @pytest.fixture
@@ -165,6 +213,17 @@ def folder(root, tmp_path):
             ["artefacts.raw_thesis and the cell raw/thesis would both be infoshape_raw_thesis"],
         ),
         ("  fig3_5a:", "  compare:", ["artefacts.compare and the comparison would both be infoshape_compare"]),
+        (
+            "dataset: thesis-gaussians\n    params: {n_per_class: 30000}\n    variants:",
+            "dataset: thesis-gaussians\n    params: {n_per_class: 30000}\n    variant:",
+            ["config.yaml: experiments.closed_forms: unknown key 'variant'", "did you mean 'variants'", "memory_mb"],
+        ),
+        (
+            'values: {final: "raw/thesis:mi_xx_chart"}',
+            "values: {final: {experiments: raw}}",
+            ["artefacts.fig3_5a.values.final: unknown key 'experiments'", "did you mean 'experiment'", "metric"],
+        ),
+        ("{n_per_class: 30000}", "{n_per_class: .nan}", ["experiments.closed_forms.params", "nan is not finite"]),
         ("title: Neural", "titel: Neural", ["unknown key 'titel'", "did you mean 'title'"]),
         (
             "n_per_class: 30000  ",
@@ -183,6 +242,32 @@ def test_slips_in_a_papers_config_are_one_line(folder, old, new, words):
     assert "\n" not in str(error.value)
     for word in words:
         assert word in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ("dataset: mnist", "dataset: minst", ["config.yaml: experiments.", "unknown data set 'minst'", "'mnist'?"]),
+        ("dataset: thesis-gaussians", "dataset: gaussians", ["unknown data set 'gaussians'", "correlated-gaussians"]),
+        ("generated: [", "generated: [mnist, ", ["generated: 'mnist' is a set of data/registry.yaml"]),
+    ],
+)
+def test_a_data_set_that_nothing_has_is_refused(folder, old, new, words):
+    path = folder / "replications/infoshape/config.yaml"
+    path.write_text(path.read_text().replace(old, new, 1))
+    with pytest.raises(ConfigError) as error:
+        resolve(folder, {"scale": "quick"})
+    assert "\n" not in str(error.value)
+    for word in words:
+        assert word in str(error.value)
+
+
+def test_readers_take_the_data_set_that_the_config_names(root):
+    """A name in the code would win over the one in the config without a word."""
+    chooses = {"pictures.py"}  # one of several sets, by what is at hand
+    named = re.compile(r"\bload\(\s*[\"']")
+    files = [path for home in ("replications", "benchmarks") for path in (root / home).rglob("*.py")]
+    assert [str(path) for path in files if named.search(path.read_text()) and path.name not in chooses] == []
 
 
 def test_a_module_that_is_not_there_is_one_line(folder):

@@ -8,6 +8,7 @@ CONFIG = """\
 name: toy
 title: Toy
 citation: Us
+generated: [drawn]
 readings: [repo]
 experiments:
   coin:

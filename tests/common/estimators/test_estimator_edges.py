@@ -1,13 +1,16 @@
 """Samples and settings at the edge: a right value or a clear refusal, never a number that looks like one."""
 
 import math
+import warnings
+from dataclasses import fields
 
 import numpy as np
 import pytest
 import torch
 
-from common.estimators import create
+from common.estimators import create, names
 from common.estimators.base import as_labels, exact_integers
+from common.estimators.registry import estimator_class
 from common.estimators.transforms import standardise
 from common.models.critics import make_critic
 
@@ -105,3 +108,77 @@ def test_a_joint_critic_without_a_layer_is_refused():
         make_critic("joint", 2, 2, (), [torch.Generator()])
     with pytest.raises(ValueError, match="hidden layer"):
         create("nwj", critic="joint", hidden=()).estimate(*pairs(200, 2))
+
+
+EMPTY = np.empty((0, 2))
+
+
+@pytest.mark.parametrize("name", names())
+@pytest.mark.parametrize("empty", [EMPTY, EMPTY.astype(int), torch.empty(0, 2)])
+def test_no_rows_at_all_are_too_few(name, empty):
+    with pytest.raises(ValueError, match="a sample needs at least 2 rows, got 0"):
+        create(name).estimate(empty, empty)
+
+
+@pytest.mark.parametrize(
+    ("setting", "value", "message"),
+    [
+        ("device", "gpu", "device 'gpu' cannot be used here, take 'cpu'"),
+        ("device", "cuda:99", "device 'cuda:99' cannot be used here, take 'cpu'"),
+        ("seed", 1.5, r"seed must be a whole number, got 1\.5"),
+        ("hidden", 64, "hidden must be a list of layers' widths, got 64"),
+        ("hidden", (64, 0), "a width of hidden must be at least 1, got 0"),
+        ("slices", 0, "slices must be at least 1, got 0"),
+        ("order", 0, "order must be at least 1, got 0"),
+        ("rank", 0, "rank must be at least 1, got 0"),
+        ("steps", 2.5, r"steps must be a whole number, got 2\.5"),
+        ("k", 0, "k must be at least 1, got 0"),
+        ("k", 2.5, r"k must be a whole number, got 2\.5"),
+        ("max_rows", "many", "max_rows must be a whole number, got 'many'"),
+    ],
+)
+def test_a_setting_that_nothing_runs_with_is_named(setting, value, message):
+    x, y = np.arange(60) % 7 + 0.0, np.arange(60) % 3
+    having = [name for name in names() if setting in {field.name for field in fields(estimator_class(name))}]
+    assert having
+    for name in having:
+        with pytest.raises(ValueError, match=f"^{message}"):
+            create(name, **{setting: value}).estimate(x if name != "discrete" else y, y)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="a device that is not there")
+def test_cuda_where_there_is_none_is_refused():
+    with pytest.raises(ValueError, match="device 'cuda' cannot be used here, take 'cpu'"):
+        create("mine", device="cuda").estimate(*pairs(60, 1))
+
+
+@pytest.mark.parametrize("n", [2, 3])
+def test_auto_refuses_as_few_rows_as_it_says(n):
+    """Two rows are no two labels: each stood for itself, and ln 2 with its correction was what came of it."""
+    x, y = pairs(n, 1)
+    with pytest.raises(ValueError, match=r"needs more than d_x \+ d_y \+ 1 rows"):
+        create("auto").estimate(x, y)
+    assert math.isfinite(create("auto").estimate(*pairs(4, 1)))
+
+
+@pytest.mark.parametrize("rows", [60, 100, 400])
+def test_hsic_against_a_constant_is_nothing(rows):
+    for seed in range(10):
+        x = pairs(rows, 2, seed=seed)[0]
+        assert create("hsic").estimate(x, np.full(rows, 3.7)) == 0
+        assert create("hsic").estimate(np.full(rows, 0.1), x) == 0
+        assert create("hsic").estimate(np.full(rows, 0.1), np.full(rows, 0.3)) == 0
+        outlier = np.where(np.arange(rows) == np.random.default_rng(seed).permutation(rows)[-1], 5.0, 0.3)
+        assert create("hsic", max_rows=50, seed=seed).estimate(x, outlier) == 0, "its rows that are left are constant"
+
+
+def test_ties_that_pass_for_shared_tails_are_warned_of():
+    generator = np.random.default_rng(0)
+    binary = generator.integers(0, 2, (2000, 2))
+    with pytest.warns(UserWarning, match=r"^t_copula read the ties of columns of fewer than 10 values as tails"):
+        create("t_copula").estimate(binary[:, 0], binary[:, 1])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        create("t_copula").estimate(binary[:, 0], generator.normal(size=2000))
+        create("t_copula").estimate(*generator.standard_t(2, size=(2, 300)))
+        create("t_copula").estimate(*generator.normal(size=(2, 6)))

@@ -9,8 +9,9 @@ import pytest
 
 from common.evaluation import AgreementError
 from common.evaluation.claims import read_claims
-from common.evaluation.comparison import compare, places_of
+from common.evaluation.comparison import compare
 from common.evaluation.corrections import Correction
+from common.evaluation.places import places_of
 from common.evaluation.published import read_published
 from common.evaluation.regression import band, regress
 from common.evaluation.reproduced import Accepted, UnexplainedError, accept, read_reproduced
