@@ -136,6 +136,17 @@ class TestCheckpoint:
         with pytest.raises(OSError, match=r"c\.safetensors: not a readable tensor file"):
             load_tensors(path)
 
+    @pytest.mark.parametrize("place", [-300, -1, "notes"])
+    def test_a_changed_byte_is_noticed(self, tmp_path, place):
+        path = tmp_path / "c.safetensors"
+        save_tensors(path, {"x": torch.arange(100.0), "none": torch.empty(0, 3), "one": torch.tensor(True)}, {"n": 7})
+        assert load_tensors(path)[0]["none"].shape == (0, 3)
+        content = bytearray(path.read_bytes())
+        content[content.index(b"7}") if place == "notes" else place] ^= 1
+        path.write_bytes(content)
+        with pytest.raises(OSError, match=r"c\.safetensors: not a readable tensor file .*delete it and run again"):
+            load_tensors(path)
+
     def test_missing(self, tmp_path):
         with pytest.raises(FileNotFoundError, match="run the experiment"):
             load_tensors(tmp_path / "none")
@@ -222,6 +233,14 @@ def test_progress_says_share_and_time_left(monkeypatch):
     progress.advance(20)
     progress.close()
     assert stream.getvalue() == "fit:  40.0% done, 40s spent, 2m00s left\n"
+
+
+def test_progress_of_nothing_is_all_done():
+    said = io.StringIO()
+    progress = Progress("x", 0, said)
+    progress._said -= 31
+    progress.advance(1)
+    assert said.getvalue().startswith("x: 100.0% done")
 
 
 @pytest.mark.parametrize(
