@@ -78,3 +78,10 @@ def test_the_slurm_profile_keeps_the_rules_of_the_default_one(root):
     del default["resources"]  # one GPU: Slurm's queue counts its own
     assert {key: slurm[key] for key in default} == default
     assert slurm["executor"] == "slurm"
+
+
+@pytest.mark.parametrize(("scale", "memory"), [("paper", 36_000), ("reduced", 8_000)])
+def test_a_scale_may_ask_for_memory_of_its_own(root, scale, memory):
+    plan = resolve(root, {**default_settings(root), "papers": "irene", "device": "cpu", "scale": scale})
+    faces = [job for job in Dag(plan, "irene").trainings() if job.cell.startswith("celeba")]
+    assert {job.memory_mb for job in faces} == {memory}
