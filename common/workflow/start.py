@@ -11,7 +11,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from common.workflow import locks
+from common.workflow import locks, remake
 from common.workflow.config import ConfigError, suggest
 from common.workflow.dag import targets
 from common.workflow.resolve import Plan, default_settings, resolve
@@ -74,6 +74,9 @@ def start(root: Path, given: dict) -> Plan:
     except ConfigError as error:
         sys.exit(f"expunge: {error}")
     print(plan.headline(), file=sys.stderr, flush=True)
+    if not typed.node and (files := remake.overtaken(plan)):
+        print(remake.told(files), file=sys.stderr, flush=True)
+        remake.make_anew(files)
     if typed.elsewhere:
         os.environ[CARRIED] = json.dumps({"scale": plan.scale, "device": plan.device})
     if typed.runs:
