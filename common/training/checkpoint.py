@@ -1,6 +1,6 @@
 """Checkpoints: named tensors and a little JSON in one safetensors file, replaced atomically, never pickled.
 
-The format has no checksum of its own: a digest over tensors and notes stands beside the notes.
+The format has no checksum of its own: a digest over tensors and notes stands with the notes.
 """
 
 from __future__ import annotations
@@ -24,7 +24,9 @@ def save_tensors(path: Path, tensors: dict[str, Tensor], notes: dict[str, Any] |
     """Write tensors and JSON ``notes`` to ``path``: a reader sees the old file or the new one, never half."""
     tensors = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
     text = json.dumps(notes or {})
-    write_atomically(path, save(tensors, {"notes": text, "sha256": _digest(tensors, text)}))
+    # one entry: the library writes several in an order of their own at each time, and files of one content shall be one
+    said = json.dumps({"notes": text, "sha256": _digest(tensors, text)})
+    write_atomically(path, save(tensors, {"notes": said}))
 
 
 def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
@@ -34,14 +36,15 @@ def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """
     try:
         with safe_open(path, framework="pt") as stream:
-            said = stream.metadata() or {}
+            said = json.loads((stream.metadata() or {}).get("notes", "{}"))
             tensors = {name: stream.get_tensor(name) for name in stream.keys()}  # noqa: SIM118
-        if said.get("sha256") != _digest(tensors, said.get("notes", "")):
-            raise SafetensorError("its digest is not that of its content")
-        return tensors, json.loads(said["notes"])
+        text = said.get("notes") if isinstance(said, dict) else None
+        if not isinstance(text, str) or said.get("sha256") != _digest(tensors, text):
+            raise ValueError("it has no digest, or another than its content's")
+        return tensors, json.loads(text)
     except FileNotFoundError:
         raise FileNotFoundError(f"{path}: no such tensors; run the experiment that leaves them") from None
-    except (SafetensorError, json.JSONDecodeError) as error:
+    except (SafetensorError, ValueError, RecursionError) as error:
         raise OSError(f"{path}: not a readable tensor file ({error}); delete it and run again") from None
 
 

@@ -4,6 +4,7 @@ import math
 
 import pytest
 import torch
+from safetensors.torch import save_file
 
 from common.estimators.critic_fit import CriticFit
 from common.estimators.pairs import PairSampler, take_rows
@@ -128,6 +129,10 @@ class TestCheckpoint:
         assert torch.equal(tensors["x"], torch.arange(6).reshape(2, 3).T)
         assert notes == {"epoch": 3}
         assert [p.name for p in path.parent.iterdir()] == ["c.safetensors"]
+        content = path.read_bytes()
+        for _ in range(20):
+            save_tensors(path, tensors, notes)
+            assert path.read_bytes() == content
 
     @pytest.mark.parametrize("content", [b"", b"junk" * 10, b"\x80\x04cos\nsystem\n."])
     def test_a_file_that_is_none_is_named_and_never_executed(self, tmp_path, content):
@@ -145,6 +150,13 @@ class TestCheckpoint:
         content[content.index(b"7}") if place == "notes" else place] ^= 1
         path.write_bytes(content)
         with pytest.raises(OSError, match=r"c\.safetensors: not a readable tensor file .*delete it and run again"):
+            load_tensors(path)
+
+    @pytest.mark.parametrize("notes", [None, '{"epoch": 3}', "[]", '{"notes": 5}', "{", "[" * 100_000])
+    def test_a_file_without_a_digest_is_of_other_code(self, tmp_path, notes):
+        path = tmp_path / "c.safetensors"
+        save_file({"x": torch.ones(3)}, path, metadata=notes and {"notes": notes})
+        with pytest.raises(OSError, match="not a readable tensor file"):
             load_tensors(path)
 
     def test_missing(self, tmp_path):
