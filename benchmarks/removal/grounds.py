@@ -89,6 +89,11 @@ def split(fitting: NDArray[np.int64], judging: NDArray[np.int64], p: Mapping[str
     return {"train": mixed[:train], "known": mixed[train : train + known], "test": judged[:test]}
 
 
+def _origin(found: ImageSet | TableSet, rows: Mapping[str, NDArray]) -> Origin:
+    """Return a set's origin, marked as a subset where some of its rows were left out."""
+    return found.origin.using(sum(map(len, rows.values())), sum(map(len, found.splits.values())))
+
+
 def _adult(table: TableSet, p: Mapping[str, Any], seed: int) -> Ground:
     """Return 102 binary inputs; y: income above 50K; s: male. Neither is among the inputs."""
     bits = binarise(table)
@@ -98,7 +103,7 @@ def _adult(table: TableSet, p: Mapping[str, Any], seed: int) -> Ground:
     for name, chosen in rows.items():
         of = judge if name == "test" else learn
         parts[name] = {"x": of.x[chosen], "y": of.utility[chosen], "s": of.private[chosen]}
-    return Ground(parts, (2, 2), 1, table.origin)
+    return Ground(parts, (2, 2), 1, _origin(table, rows))
 
 
 def _biased_mnist(digits: ImageSet, p: Mapping[str, Any], seed: int) -> Ground:
@@ -115,18 +120,19 @@ def _biased_mnist(digits: ImageSet, p: Mapping[str, Any], seed: int) -> Ground:
         y = torch.from_numpy(digits.labels["digit"][chosen])
         s = assign_colours(y, rho, generator("removal", "colours", name, seed))
         parts[name] = {"x": colour_images(grey, s), "y": y, "s": s}
-    return Ground(parts, (10, 10), 255, digits.origin)
+    return Ground(parts, (10, 10), 255, _origin(digits, rows))
 
 
 def _celeba(faces: ImageSet, p: Mapping[str, Any], seed: int) -> Ground:
     """Return faces; y: smiling; s: male. Nobody among the judged is among those learnt on (split by identity)."""
     judging = np.concatenate([faces.splits["valid"], faces.splits["test"]])
+    rows = split(faces.splits["train"], judging, p, "celeba", seed)
     parts = {}
-    for name, chosen in split(faces.splits["train"], judging, p, "celeba", seed).items():
+    for name, chosen in rows.items():
         x: Tensor = torch.from_numpy(np.ascontiguousarray(faces.images[chosen]))
         y, s = (torch.from_numpy(faces.labels[label][chosen]) for label in (SMILING, MALE))
         parts[name] = {"x": x, "y": y, "s": s}
-    return Ground(parts, (2, 2), 255, faces.origin)
+    return Ground(parts, (2, 2), 255, _origin(faces, rows))
 
 
 _MAKERS = {"adult": _adult, "biased_mnist": _biased_mnist, "celeba": _celeba}

@@ -5,6 +5,7 @@ A name that is absolute or climbs out, a truncated archive and a missing member 
 
 import contextlib
 import gzip
+import lzma
 import tarfile
 import zipfile
 import zlib
@@ -15,7 +16,9 @@ from typing import IO
 from common.data.errors import DataError
 
 # RuntimeError: a member is encrypted, or packed in a way that is not known here
-_BROKEN = (zipfile.BadZipFile, tarfile.TarError, zlib.error, EOFError, OSError, RuntimeError)
+_BROKEN = (zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError, EOFError, OSError, RuntimeError)
+MOST_BYTES = 1 << 30  # of one member in memory: five times the largest of any set here; a bomb says what it unpacks to
+_BLOCK = 1 << 20
 
 
 @contextlib.contextmanager
@@ -28,8 +31,9 @@ def open_zip(path: Path) -> Iterator[zipfile.ZipFile]:
 
 
 def read_member(archive: zipfile.ZipFile, name: str) -> bytes:
-    """Return one member of an open zip; its CRC is checked on the way."""
+    """Return one member of an open zip, of :data:`MOST_BYTES` at most; its CRC is checked on the way."""
     with open_member(archive, name) as handle:
+        _check_size(archive.filename, name, archive.getinfo(name).file_size)
         return handle.read()
 
 
@@ -42,16 +46,20 @@ def open_member(archive: zipfile.ZipFile, name: str) -> IO[bytes]:
 
 
 def read_tar_members(path: Path, names: Sequence[str]) -> dict[str, bytes]:
-    """Return the named regular files of a (compressed) tar, in one pass; raises DataError where one is not there."""
+    """Return the named regular files of a (compressed) tar, in one pass; raises DataError where one is not there.
+
+    Read to its end, though all be found before: a compressed stream's checksum stands there.
+    """
     found: dict[str, bytes] = {}
     with _explained(path), tarfile.open(path, "r:*") as archive:
         for member in archive:
             check_member_name(path, member.name)
             if member.isfile() and member.name in names:
+                _check_size(path, member.name, member.size)
                 handle = archive.extractfile(member)
                 found[member.name] = handle.read() if handle else b""
-                if len(found) == len(names):
-                    break
+        while archive.fileobj and archive.fileobj.read(_BLOCK):
+            pass
     missing = sorted(set(names) - set(found))
     if missing:
         raise DataError(f"{path}: holds no member {missing[0]!r}: not the archive expected")
@@ -59,9 +67,16 @@ def read_tar_members(path: Path, names: Sequence[str]) -> dict[str, bytes]:
 
 
 def read_gzip(path: Path) -> bytes:
-    """Return the decompressed content of a .gz file."""
+    """Return the decompressed content of a .gz file, of :data:`MOST_BYTES` at most."""
     with _explained(path), gzip.open(path) as handle:
-        return handle.read()
+        content = handle.read(MOST_BYTES + 1)
+        _check_size(path, path.stem, len(content))
+        return content
+
+
+def _check_size(path: Path | str | None, name: str, size: int) -> None:
+    if size > MOST_BYTES:
+        raise DataError(f"{path}: refused, for its member {name!r} unpacks to more than {MOST_BYTES >> 20} MB")
 
 
 def check_member_name(path: Path, name: str) -> None:

@@ -16,6 +16,8 @@ from common.data.caching import Sink
 from common.data.errors import DataError
 from common.data.framing import Framing
 
+# what Pillow raises for a file that is broken, or meant to break its reader
+_UNREADABLE = (UnidentifiedImageError, Image.DecompressionBombError, OSError, ValueError, SyntaxError, TypeError)
 _STRIP_SIDE = 32
 _CHUNK = 512  # pictures in memory at once, compressed
 
@@ -59,7 +61,7 @@ def open_picture(content: bytes, where: str) -> Image.Image:
     try:
         picture = Image.open(io.BytesIO(content))
         return picture.convert("RGB")
-    except (UnidentifiedImageError, OSError, ValueError) as problem:
+    except _UNREADABLE as problem:
         raise DataError(f"{where}: not a readable picture ({problem}); fetch the archive again") from problem
 
 

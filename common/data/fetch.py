@@ -8,6 +8,7 @@ import logging
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
@@ -50,7 +51,16 @@ class Finder:
     def __init__(self, registry: Registry, root: Path, mirrors: Sequence[str | Path], online: bool) -> None:
         self.registry, self.root, self.online = registry, root, online
         self.mirrors = [root / mirror for mirror in mirrors]
-        self.checksums = Checksums(root)
+
+    @cached_property
+    def checksums(self) -> Checksums:
+        """The notebook of checksums, made when a file is first read."""
+        return Checksums(self.root)
+
+    def has(self, name: str) -> bool:
+        """Return whether every required file of a set lies in one of the places; none is read."""
+        entry = self.registry.entry(name)
+        return any(not _missing(files, self._look(name, entry, files)) for files in entry.layouts.values())
 
     def locate(self, name: str) -> Located:
         """Return the checked files of a set.

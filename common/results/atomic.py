@@ -7,6 +7,7 @@ import os
 import re
 import socket
 import uuid
+from collections.abc import Mapping
 from pathlib import Path
 
 import psutil
@@ -21,28 +22,38 @@ def write_atomically(path: Path, content: str | bytes) -> None:
     its writer, so that what a killed writer left can be told from what a living one is busy with. Where it cannot
     be written (a full disk, a folder that is read-only) the :class:`OSError` names ``path`` and the cure.
     """
-    path = Path(path)
-    half = path.with_name(f".{path.name}~{_host()}~{os.getpid()}~{uuid.uuid4().hex[:8]}")
+    write_together({Path(path): content})
+
+
+def write_together(contents: Mapping[Path, str | bytes]) -> None:
+    """Write files that belong together as :func:`write_atomically` writes one: all are on disk before one has its name.
+
+    A writer that is killed, or finds no room, leaves none of them. (Between the first name and the last there is
+    nothing left to do that takes time or room.)
+    """
+    path, halves = Path(), dict[Path, Path]()
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        sweep(path.parent, path.name)
-        with open(half, "xb") as stream:
-            stream.write(content.encode("utf-8") if isinstance(content, str) else content)
-            stream.flush()
-            os.fsync(stream.fileno())
-        os.replace(half, path)
+        for path, content in contents.items():
+            halves[path] = path.with_name(f".{path.name}~{_host()}~{os.getpid()}~{uuid.uuid4().hex[:8]}")
+            path.parent.mkdir(parents=True, exist_ok=True)
+            sweep(path.parent, path.name)
+            _write_half(halves[path], content)
+        for path, half in halves.items():
+            os.replace(half, path)
     except OSError as error:
-        _discard(half)
         cure = "cannot be written: make room or make it writable"
         raise OSError(error.errno, f"{error.strerror or error}; it {cure}", str(path)) from error
-    except BaseException:
-        _discard(half)
-        raise
+    finally:
+        for half in halves.values():  # of a write that succeeded there is none
+            with contextlib.suppress(OSError):
+                half.unlink()
 
 
-def _discard(half: Path) -> None:
-    with contextlib.suppress(OSError):
-        half.unlink()
+def _write_half(half: Path, content: str | bytes) -> None:
+    with open(half, "xb") as stream:
+        stream.write(content.encode("utf-8") if isinstance(content, str) else content)
+        stream.flush()
+        os.fsync(stream.fileno())
 
 
 def sweep(folder: Path, name: str = "") -> None:

@@ -14,6 +14,11 @@ def of(records: Sequence[Record], experiment: str, variant: str | None = None) -
     return [r for r in records if r.experiment == experiment and variant in (None, r.variant)]
 
 
+def ended_well(records: Sequence[Record]) -> list[Record]:
+    """Return the records of runs that neither diverged nor failed: what such a one kept of its metrics is no result."""
+    return [r for r in records if r.status == "ok"]
+
+
 def values(records: Sequence[Record], metric: str) -> np.ndarray:
-    """Return a metric (n,) of the records that have it."""
-    return np.array([r.metrics[metric] for r in records if metric in r.metrics], dtype=float)
+    """Return a metric (n,) of the records that ended well and have it."""
+    return np.array([r.metrics[metric] for r in ended_well(records) if metric in r.metrics], dtype=float)

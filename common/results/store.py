@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from pydantic import ValidationError
 
-from common.results.atomic import write_atomically
+from common.results.atomic import write_together
 from common.results.schema import SCHEMA_VERSION, Cell, Record
 
 _SEED_FILE = re.compile(r"^seed=(0|[1-9]\d*)\.json$")
@@ -32,10 +32,18 @@ def record_path(root: Path, cell: Cell, seed: int) -> Path:
 
 def write(root: Path, record: Record) -> Path:
     """Write one record to its place below ``root`` and return the path."""
-    path = record_path(root, record.cell, record.seed)
-    text = json.dumps(record.model_dump(mode="json"), allow_nan=False, sort_keys=True, indent=1)
-    write_atomically(path, text + "\n")
-    return path
+    return write_all(root, [record])[0]
+
+
+def write_all(root: Path, records: Sequence[Record]) -> list[Path]:
+    """Write the records of seeds that were made together and return their paths: all of them, or none."""
+    contents = {record_path(root, record.cell, record.seed): _text(record) for record in records}
+    write_together(contents)
+    return list(contents)
+
+
+def _text(record: Record) -> str:
+    return json.dumps(record.model_dump(mode="json"), allow_nan=False, sort_keys=True, indent=1) + "\n"
 
 
 def read(path: Path) -> Record:
@@ -45,7 +53,7 @@ def read(path: Path) -> Record:
         content = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise RecordError(f"{path}: no such record; run the experiment that leaves it") from None
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+    except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise RecordError(f"{path}: not a JSON record ({error}); delete it and run again") from None
     version = content.get("schema_version") if isinstance(content, dict) else None
     if version != SCHEMA_VERSION:

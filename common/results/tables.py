@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 
 import pandas as pd
@@ -28,7 +29,7 @@ def write_table(argv: Sequence[str] | None, paper: str, tables: Mapping[str, Mak
 
 
 def spread(records: Sequence[Record], metric: str, digits: int = 3, kind: str = "f") -> str:
-    """Return mean ± sd over the seeds that have the metric, formatted as ``kind``; nothing where none has."""
+    """Return mean ± sd over the seeds that ended well and have the metric, as ``kind``; nothing where none has."""
     found = pd.Series(values(records, metric))
     if found.empty:
         return ""
@@ -47,5 +48,13 @@ def _markdown(frame: pd.DataFrame, options: argparse.Namespace, records: Sequenc
     scales = ", ".join(sorted({r.scale for r in records}))
     data = "; ".join(sorted({r.dataset.words for r in records}))
     seeds = len({r.seed for r in records})
-    lines += ["", f"± is the standard deviation over {seeds} seeds; scale {scales}; data {data}."]
+    said = f"± is the standard deviation over {seeds} seeds; scale {scales}; data {data}."
+    lines += ["", said + _left_out(records)]
     return "\n".join(lines) + "\n"
+
+
+def _left_out(records: Sequence[Record]) -> str:
+    """Return a sentence on the runs that no mean ± sd counts; nothing where all ended well."""
+    found = Counter(record.status for record in records if record.status != "ok")
+    counted = " and ".join(f"{count} {status}" for status, count in sorted(found.items()))
+    return f" Of {len(records)} runs {counted}: in no mean." if found else ""

@@ -10,6 +10,8 @@ from common.training.checkpoint import Checkpoint
 from common.training.state import State, end_of, stand_at_end, state_of, take_up
 from common.training.trainer import Trainer
 
+_SEPARATOR = "\x1f"  # between a run's name and a tensor's: no name has it, and one run's may begin as another's
+
 
 class InTurn:
     """Runs trainers one after another; an interrupted job takes up the one under way and keeps those finished.
@@ -41,12 +43,14 @@ class InTurn:
         runs = dict(self._finished)
         if name is not None and trainer is not None:
             runs[name] = state_of(trainer)
-        tensors = {f"{run}/{key}": value for run, (own, _) in runs.items() for key, value in own.items()}
+        tensors = {f"{run}{_SEPARATOR}{key}": value for run, (own, _) in runs.items() for key, value in own.items()}
         return tensors, {"runs": {run: notes for run, (_, notes) in runs.items()}, "finished": list(self._finished)}
 
     def _split(self, tensors: dict[str, Tensor], notes: dict[str, Any]) -> None:
+        mine: dict[str, dict[str, Tensor]] = {run: {} for run in notes["runs"]}
+        for name, value in tensors.items():
+            run, _, key = name.partition(_SEPARATOR)
+            mine[run][key] = value
         for run, own in notes["runs"].items():
-            prefix = f"{run}/"
-            mine = {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
             place = self._finished if run in notes["finished"] else self._under_way
-            place[run] = (mine, own)
+            place[run] = (mine[run], own)

@@ -33,7 +33,8 @@ class Progress:
         spent = now - self._start
         fresh = self.done - self._first
         left = spent * (self.total - self.done) / fresh if fresh > 0 else float("nan")
-        text = f"{self.label}: {self.done / self.total:6.1%} done, {clock(spent)} spent, {clock(left)} left"
+        share = self.done / self.total if self.total else 1.0  # of nothing, all is done
+        text = f"{self.label}: {share:6.1%} done, {clock(spent)} spent, {clock(left)} left"
         print(f"\r{text}" if self._live else text, end="" if self._live else "\n", file=self.stream, flush=True)
 
     def close(self) -> None:

@@ -61,12 +61,14 @@ class Artefact(Strict):
 class ScaleSettings(Strict):
     """What one scale changes: how many seeds, keys of ``params``, and further keys for single variants.
 
+    ``memory_mb``: what a job asks for where this scale's rows need more, or less, than the experiment says.
     ``together``: one process makes all variants, one after another. For cells of a second, where loading the libraries
     takes longer than the work.
     """
 
     seeds: int = Field(ge=1)
     together: bool = False
+    memory_mb: int | None = Field(default=None, ge=1)
     params: dict[str, Any] = {}
     variants: dict[Name, dict[str, Any]] = {}
 
@@ -88,6 +90,10 @@ class Experiment(Strict):
     params: dict[str, Any]
     variants: dict[Name, dict[str, Any]]
     scales: dict[Scale, ScaleSettings]
+
+    def memory_at(self, scale: str) -> int:
+        """Return the memory in MB that a job asks for at a scale."""
+        return self.scales[scale].memory_mb or self.memory_mb
 
     def needs_of(self, variant: str) -> tuple[str, ...]:
         """Return the cells that one variant reads."""

@@ -102,7 +102,7 @@ class Dag:
             code=job.code,
             settings=job.identity,
             threads=block.threads,
-            memory_mb=block.memory_mb,
+            memory_mb=block.memory_at(self.plan.scale),
             gpu=int(self.plan.device == "cuda"),
         )
 

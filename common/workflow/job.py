@@ -18,9 +18,12 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from common.data.arrivals import at_hand, has_arrived
 from common.data.errors import DataError
-from common.results import Cell, Origin, Record, RecordError, provenance, read_at, record_path, store, write
+from common.results import Cell, Origin, Record, RecordError, provenance, read_at, record_path, store
 from common.results.atomic import sweep
+from common.results.store import write_all
+from common.workflow import upstream
 from common.workflow.config import ConfigError
 from common.workflow.lost import Lost, leave_no_weights, lost_seeds
 
@@ -91,21 +94,23 @@ class Job:
         """Return the record of ``seed`` of another cell of the paper, ``experiment/variant``."""
         if cell not in self.config.needs:
             raise ConfigError(f"{self.config.cell.experiment}: {cell!r} is not among its needs")
+        return read_at(self.results, self.other(cell), seed)
+
+    def other(self, cell: str) -> Cell:
+        """Return another cell of the paper, ``experiment/variant``, at this one's scale."""
         experiment, variant = cell.split("/")
-        other = self.config.cell.model_copy(update={"experiment": experiment, "variant": variant})
-        return read_at(self.results, other, seed)
+        return self.config.cell.model_copy(update={"experiment": experiment, "variant": variant})
 
     def weights_path(self, seed: int, cell: str | None = None) -> Path:
         """Return where ``seed``'s tensors lie that later jobs read (of another cell of the paper, if named)."""
-        own = self.config.cell
-        if cell is not None:
-            experiment, variant = cell.split("/")
-            own = own.model_copy(update={"experiment": experiment, "variant": variant})
+        own = self.config.cell if cell is None else self.other(cell)
         return store.cell_folder(self.results, own) / f"seed={seed}.safetensors"
 
     def checkpoint_path(self, seeds: Sequence[int]) -> Path:
-        """Return where an interrupted run of these seeds, with this code and these parameters, is kept."""
-        text = json.dumps([list(seeds), self.config.code, self.config.identity], sort_keys=True)
+        """Return where an interrupted run of these seeds, with this code, parameters and data at hand, is kept."""
+        drawn = self.config.data == "standin"
+        data = "" if drawn else at_hand(self.config.dataset, self.root, self.config.data_mirrors)
+        text = json.dumps([list(seeds), self.config.code, self.config.identity, data], sort_keys=True)
         key = hashlib.sha256(text.encode()).hexdigest()[:12]
         return self.folder / f".checkpoint-{key}.safetensors"
 
@@ -135,14 +140,18 @@ def _run_cell(path: Path, results: Path, seeds: list[int] | None, run: Run, root
     try:
         config = read_config(path)
         job = Job(config, store.cell_folder(results, config.cell), results, root)
-        todo = missing_seeds(job, sorted(set(seeds or range(config.seeds))))
-        for seed in todo:
-            set_aside_unreadable(job, seed)
-        lost = {} if judges_diverged else lost_seeds(job, todo)
-        if lost:
-            _run_and_write(job, list(lost), partial(_without, lost=lost))
-        if left := [seed for seed in todo if seed not in lost]:
-            _run_and_write(job, left, run)
+        asked, done = sorted(set(seeds or range(config.seeds))), set[int]()
+        # once more where the run itself fetched a set that seeds on record had a stand-in for
+        while todo := [seed for seed in missing_seeds(job, asked) if seed not in done]:
+            for seed in todo:
+                set_aside_unreadable(job, seed)
+            upstream.check_made(job, todo)
+            lost = {} if judges_diverged else lost_seeds(job, todo)
+            if lost:
+                _run_and_write(job, list(lost), partial(_without, lost=lost))
+            if left := [seed for seed in todo if seed not in lost]:
+                _run_and_write(job, left, run)
+            done.update(todo)
     except (ConfigError, RecordError, DataError, OSError) as error:
         print(f"{config_name(path)}: {error}", file=sys.stderr)
         return 1
@@ -202,7 +211,10 @@ def _seed(text: str) -> int:
 
 
 def missing_seeds(job: Job, seeds: Sequence[int]) -> list[int]:
-    """Return the seeds that have no record of this code and these parameters, or lack the weights it should leave."""
+    """Return the seeds that have no record of this code and these parameters, or lack the weights it should leave.
+
+    A record on a stand-in whose data lie at hand by now is none: one cell's seeds stand on one set.
+    """
     todo = []
     for seed in seeds:
         try:
@@ -211,7 +223,7 @@ def missing_seeds(job: Job, seeds: Sequence[int]) -> list[int]:
             todo.append(seed)
             continue
         whole = not job.config.weights or job.weights_path(seed).exists()
-        if not (job.config.made(record) and whole):
+        if not (job.config.made(record) and whole) or has_arrived(record.dataset, **job.sources):
             todo.append(seed)
     return todo
 
@@ -231,27 +243,29 @@ def set_aside_unreadable(job: Job, seed: int) -> None:
 
 
 def _run_and_write(job: Job, seeds: list[int], run: Run) -> None:
-    """Run the seeds and write a record for each; the checkpoint goes only when every record is on disk."""
+    """Run the seeds and write their records, all or none; the checkpoint goes only when every one is on disk."""
     config, watch = job.config, provenance.Stopwatch()
     if config.device == "cpu":
         from common.workflow.lean import spare_the_compiler  # needs torch, which the plan does without
 
         spare_the_compiler()
     outcomes, origin, dtype = run(job, seeds)
+    upstream.check_origin(job, seeds, origin)
     made = provenance.collect(job.root, config.code, config.device, dtype, len(seeds), watch)
-    for seed in seeds:
-        outcome = outcomes[seed]
-        record = Record(
+    records = [
+        Record(
             **config.cell.model_dump(),
             dataset=origin,
             seed=seed,
-            metrics=outcome.metrics,
-            series=outcome.series,
+            metrics=outcomes[seed].metrics,
+            series=outcomes[seed].series,
             params=config.identity,
             provenance=made,
-            status=outcome.status,
-            message=outcome.message,
+            status=outcomes[seed].status,
+            message=outcomes[seed].message,
         )
-        write(job.results, record)
+        for seed in seeds
+    ]
+    write_all(job.results, records)
     job.checkpoint_path(seeds).unlink(missing_ok=True)
     sweep(job.folder)

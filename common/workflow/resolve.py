@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -25,6 +23,7 @@ from common.workflow.datasets import check_datasets
 from common.workflow.fingerprint import fingerprint
 from common.workflow.job import JobConfig
 from common.workflow.settings import RunConfig, check_overrides, run_config, select_papers
+from common.workflow.upstream import digest_of
 
 
 @cache
@@ -89,7 +88,6 @@ class Plan:
         block = self.config(paper).experiments[experiment]
         params = resolve_params(self.config(paper), experiment, variant, self.scale, self.settings.set)
         upstream = [self.job(paper, needed) for needed in block.needs_of(variant)]
-        text = json.dumps([[u.code, u.identity] for u in upstream], sort_keys=True)
         return JobConfig(
             cell=self.cell(paper, name),
             module=block.module,
@@ -97,7 +95,7 @@ class Plan:
             seeds=len(self.seeds(paper, experiment)),
             dataset=block.dataset,
             needs=block.needs_of(variant),
-            upstream=hashlib.sha256(text.encode()).hexdigest()[:16] if upstream else "",
+            upstream=digest_of((u.code, u.identity) for u in upstream) if upstream else "",
             weights=block.weights,
             params=params,
             device=self.device,

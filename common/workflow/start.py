@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from common.evaluation import AgreementError
-from common.workflow import locks
+from common.workflow import locks, remake
 from common.workflow.config import ConfigError, suggest
 from common.workflow.dag import dags, files, targets
 from common.workflow.resolve import Plan, default_settings, resolve
@@ -76,6 +76,9 @@ def start(root: Path, given: dict) -> Plan:
     except (ConfigError, AgreementError) as error:
         sys.exit(f"expunge: {error}")
     print(plan.headline(), file=sys.stderr, flush=True)
+    if not typed.node and (files := remake.overtaken(plan)):
+        print(remake.told(files), file=sys.stderr, flush=True)
+        remake.make_anew(files)
     if typed.elsewhere:
         os.environ[CARRIED] = json.dumps({"scale": plan.scale, "device": plan.device})
     if typed.runs:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import pandas as pd
 
 from common.results import Record
-from common.results.select import of
+from common.results.select import ended_well, of
 from common.results.tables import spread, write_table
 from replications.attribute_unlearning import theory_tables
 
@@ -102,7 +102,9 @@ def leakage(records: Sequence[Record]) -> pd.DataFrame:
     for data, title in SETS.items():
         for variant, method in names.items():
             if runs := of(records, f"{data}_attack", variant):
-                lines.append((title, method, *(spread(runs, f"{m}_r18", 3) for m in metrics), str(len(runs))))
+                lines.append(
+                    (title, method, *(spread(runs, f"{m}_r18", 3) for m in metrics), str(len(ended_well(runs))))
+                )
     columns = ["data", "method", "task", "ResNet-18 on h", "its own rows", "balanced accuracy (natural)"]
     columns += ["linear, middle", "MLP, middle", "linear, pooled", "MLP, pooled", "chance", "majority (natural)"]
     return pd.DataFrame(lines, columns=[*columns, "floor", "seeds"])

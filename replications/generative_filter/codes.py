@@ -41,9 +41,13 @@ def digits_of(job: Job) -> ImageSet:
     return load(job.config.dataset, **job.sources)
 
 
-def origin_of(job: Job, seeds: Sequence[int]) -> Origin:
-    """Return the data behind the codes as the VAE's record names it: no later reader sees more rows than it did."""
-    return job.needed(job.config.needs[0], seeds[0]).dataset
+def origin_of(job: Job, seeds: Sequence[int], digits: ImageSet) -> Origin:
+    """Return the data behind the codes as the VAE's record names it: no later reader sees more rows than it did.
+
+    Where the digits read now are others, their own origin: the job is then told from what it read, and refused.
+    """
+    made_on = job.needed(job.config.needs[0], seeds[0]).dataset
+    return made_on if made_on.sha256 == digits.origin.sha256 else digits.origin
 
 
 def read_moments(job: Job, seeds: Sequence[int], split: str, cell: str) -> tuple[Tensor, Tensor]:

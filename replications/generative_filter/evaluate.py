@@ -189,7 +189,7 @@ def run(job: Job, seeds: list[int]) -> tuple[dict[int, Outcome], Origin, str]:
         part()
     work.progress.close()
     outcomes = {s: Outcome(work.metrics[k], work.series[k]) for k, s in enumerate(seeds)}
-    return outcomes, origin_of(job, seeds), machine.dtype
+    return outcomes, origin_of(job, seeds, work.digits), machine.dtype
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -63,7 +63,7 @@ def run(job: Job, seeds: list[int]) -> tuple[dict[int, Outcome], Origin, str]:
                 metrics[f"silhouette_{group}_{name}"] = float(silhouette_score(points, of))
         series["digits"] = truth.tolist()
         outcomes[seed] = Outcome(metrics, series)
-    return outcomes, origin_of(job, seeds), machine.dtype
+    return outcomes, origin_of(job, seeds, digits), machine.dtype
 
 
 def main(argv: Sequence[str] | None = None) -> int:

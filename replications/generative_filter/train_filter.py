@@ -41,7 +41,8 @@ def run(job: Job, seeds: list[int]) -> tuple[dict[int, Outcome], Origin, str]:
     digits = digits_of(job)
     codes = read_codes(job, seeds, digits, "train", job.config.needs[0])
     data = data_of(codes, p["private"], p["utility"])
-    return play(job, seeds, data, codes, machine, ("h", "nu", "distortion")), origin_of(job, seeds), machine.dtype
+    outcomes = play(job, seeds, data, codes, machine, ("h", "nu", "distortion"))
+    return outcomes, origin_of(job, seeds, digits), machine.dtype
 
 
 def play(

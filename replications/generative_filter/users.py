@@ -99,7 +99,7 @@ def run(job: Job, seeds: list[int]) -> tuple[dict[int, Outcome], Origin, str]:
     for k, seed in enumerate(seeds):
         status = "diverged" if seed in bad else "ok"
         outcomes[seed] = Outcome({} if seed in bad else metrics[k], {}, status, bad.get(seed, ""))
-    return outcomes, origin_of(job, seeds), machine.dtype
+    return outcomes, origin_of(job, seeds, digits), machine.dtype
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import pandas as pd
 
 from common.results import Record
-from common.results.select import of
+from common.results.select import ended_well, of
 from common.results.tables import spread, write_table
 
 TARGETS = {"blond": "Blond hair", "makeup": "Heavy makeup", "glasses": "Eyeglasses"}
@@ -33,7 +33,9 @@ def table1(records: Sequence[Record]) -> pd.DataFrame:
             if not (runs := of(records, "celeba", variant)):
                 continue
             metrics = ("g", "h", "h_balanced", "prior", "floor", "epochs")
-            lines.append((name, method, *(spread(runs, f"{m}_{target}", 2) for m in metrics), str(len(runs))))
+            lines.append(
+                (name, method, *(spread(runs, f"{m}_{target}", 2) for m in metrics), str(len(ended_well(runs))))
+            )
     columns = ["target", "method", "G (%)", "H, gender (%)", "H balanced (%)", "gender prior (%)"]
     return pd.DataFrame(lines, columns=[*columns, "gender from the target alone (%)", "epochs", "seeds"])
 

@@ -9,11 +9,12 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import Image
 from torch import Tensor
 from torch.nn.functional import interpolate
 
 from common.data import Framing, ImageSet, load
+from common.data.decoded import open_picture
+from common.data.files import digest_bytes
 from common.data.splits import split_at_random
 from common.results import Origin
 from common.workflow.config import ConfigError
@@ -53,7 +54,10 @@ class Attributed:
 
 
 def load_domains(job: Job) -> tuple[Domains, Origin]:
-    """Return the two domains of the variant; the origin is the target's, whose completeness decides."""
+    """Return the two domains of the variant; the origin is the target's, whose completeness decides.
+
+    Where one of the two is a stand-in, the origin is that one's: a transfer from drawn pictures is no real one.
+    """
     p = job.config.params
     names = PAIRS[p["pair"]]
     sets = [load(name, **job.sources, framing=Framing(size=32)) for name in names]
@@ -65,7 +69,8 @@ def load_domains(job: Job) -> tuple[Domains, Origin]:
             part, there = _chosen(found, label, classes, found.splits[split], limit)
             parts.append(part)
             used, whole = used + len(part.y), whole + there
-    return Domains(*parts, len(classes)), sets[1].origin.using(used, whole)
+    drawn = [found.origin for found in sets if found.origin.kind == "stand-in"]
+    return Domains(*parts, len(classes)), [sets[1].origin, *drawn][-1].using(used, whole)
 
 
 def _chosen(found: ImageSet, label: str, classes: tuple[str, ...], rows: NDArray, limit: int) -> tuple[Labelled, int]:
@@ -111,16 +116,24 @@ def load_faces(job: Job, seed: int) -> tuple[Attributed, Origin]:
     p = job.config.params
     folder = job.root / "data" / "raw" / "cmu-pie"
     if (paths := pie_files(folder)) and job.config.data != "standin":
+        origin = Origin(name="cmu-pie", kind="real", sha256=_digest(folder, paths))
         paths = [paths[k] for k in np.random.default_rng(seed).permutation(len(paths))[: len(paths) // 2]]
         framing = Framing(size=32, square=True)
-        images = torch.from_numpy(np.stack([framing.apply(Image.open(path).convert("RGB")) for path in paths]))
+        pixels = [framing.apply(open_picture(path.read_bytes(), str(path))) for path in paths]
+        images = torch.from_numpy(np.stack(pixels))
         labels = torch.tensor([pie_expression(path) for path in paths])
-        return _split(images, labels, ("expression 1", "expression 2"), seed), Origin(name="cmu-pie", kind="real")
+        return _split(images, labels, ("expression 1", "expression 2"), seed), origin
     found = load("celeba", **job.sources, framing=Framing(size=32, square=True))
     rows = np.arange(len(found))[: p["rows"] or None]
     images = torch.from_numpy(np.ascontiguousarray(found.images[rows]))
     labels = torch.from_numpy(np.asarray(found.labels["Smiling"])[rows])
     return _split(images, labels, ("not smiling", "smiling"), seed), found.origin.using(len(rows), len(found))
+
+
+def _digest(folder: Path, paths: list[Path]) -> str:
+    """Return one sha256 over the names and contents of files below a folder."""
+    lines = [f"{path.relative_to(folder)} {digest_bytes(path.read_bytes())}\n" for path in paths]
+    return digest_bytes("".join(lines).encode())
 
 
 def pie_files(folder: Path) -> list[Path]:

@@ -49,6 +49,12 @@ def test_colour_follows_the_digit_for_the_encoder_alone(digits):
     assert float(ground.unit({"x": x})["x"].max()) == 1.0
 
 
+@pytest.mark.parametrize(("train_rows", "subset"), [(600, True), (700, False)])
+def test_rows_that_are_left_out_make_a_subset(digits, train_rows, subset):
+    ground = grounds._biased_mnist(digits, P | {"train_rows": train_rows, "test_rows": 300}, 0)
+    assert ground.origin.subset is subset
+
+
 def test_nobody_who_is_judged_was_learnt_on():
     """Valid and test rows of the faces together are judged on; their people are none of the training rows'."""
     n = 1300

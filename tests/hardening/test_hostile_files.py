@@ -14,14 +14,17 @@ import numpy as np
 import pytest
 import torch
 from data_toys import registered, registry_of
+from PIL import Image
 
 import common.data
 from common.data import dsprites
 from common.data.archives import open_zip, read_member
 from common.data.caching import cached
+from common.data.decoded import open_picture
 from common.data.errors import DataError
 from common.data.registry import read_registry
 from common.evaluation.claims import ClaimError, read_claims
+from common.results import RecordError, read
 from common.results.plain_yaml import YamlError, parse_yaml
 from common.training.checkpoint import Checkpoint
 from common.workflow.__main__ import main
@@ -171,3 +174,21 @@ def test_a_locked_member_of_a_zip(tmp_path):
     with pytest.raises(DataError, match=r"a\.zip: .*encrypted") as caught, open_zip(path) as archive:
         read_member(archive, "one")
     line(caught)
+
+
+@pytest.mark.parametrize("error", [SyntaxError, TypeError, ValueError, Image.DecompressionBombError])
+def test_a_picture_that_pillow_refuses_is_one_line(monkeypatch, error):
+    def refuse(stream):
+        raise error("broken")
+
+    monkeypatch.setattr(Image, "open", refuse)
+    with pytest.raises(DataError, match=r"faces\.zip:a\.png: not a readable picture \(broken\)"):
+        open_picture(b"x", "faces.zip:a.png")
+
+
+def test_a_record_nested_beyond_measure(tmp_path):
+    path = tmp_path / "seed=0.json"
+    path.write_text("[" * 200_000)
+    with pytest.raises(RecordError, match=r"seed=0\.json: not a JSON record .*delete it and run again") as e:
+        read(path)
+    line(e)

@@ -101,3 +101,10 @@ def test_a_path_that_a_job_makes_is_taken(root, monkeypatch):
     paths = ("figures/quick/infoshape/fig4_3.png", "figures/quick/report/index.html", "figures/quick/irene/claims.csv")
     monkeypatch.setattr(starting, "asked", lambda: Asked(frozenset(paths), runs=False))
     start(root, {"scale": "quick", "device": "cpu"})
+
+
+@pytest.mark.parametrize(("scale", "memory"), [("paper", 36_000), ("reduced", 8_000)])
+def test_a_scale_may_ask_for_memory_of_its_own(root, scale, memory):
+    plan = resolve(root, {**default_settings(root), "papers": "irene", "device": "cpu", "scale": scale})
+    faces = [job for job in Dag(plan, "irene").trainings() if job.cell.startswith("celeba")]
+    assert {job.memory_mb for job in faces} == {memory}

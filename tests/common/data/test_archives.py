@@ -5,8 +5,10 @@ import io
 import tarfile
 import zipfile
 
+import numpy as np
 import pytest
 
+from common.data import archives
 from common.data.archives import open_zip, read_gzip, read_member, read_tar_members
 from common.data.errors import DataError
 from common.data.idx import read_idx
@@ -116,3 +118,44 @@ def test_an_idx_is_read(tmp_path):
     path = tmp_path / "a.gz"
     path.write_bytes(gzip.compress(b"\0\0\x08\x02\0\0\0\2\0\0\0\3abcdef"))
     assert read_idx(path).tolist() == [[97, 98, 99], [100, 101, 102]]
+
+
+def test_a_flipped_byte_behind_what_was_asked_for_is_noticed(tmp_path):
+    """A compressed tar has one checksum, at its end: nothing of it is known to be right before that is read."""
+    raw = np.random.default_rng(0).integers(0, 256, 20_000, dtype=np.uint8).tobytes()  # stored, as noise is
+    path = tmp_path / "a.tar.gz"
+    with tarfile.open(path, "w:gz") as archive:
+        for name in ("one", "two"):
+            info = tarfile.TarInfo(name)
+            info.size = len(raw)
+            archive.addfile(info, io.BytesIO(raw))
+    assert read_tar_members(path, ["one"]) == {"one": raw}
+    content = bytearray(path.read_bytes())
+    for place in (5_000, len(content) - 5_000):
+        path.write_bytes(content[:place] + bytes([content[place] ^ 0x11]) + content[place + 1 :])
+        with pytest.raises(DataError, match="truncated or not a"):
+            read_tar_members(path, ["one"])
+
+
+def test_a_broken_xz_is_one_line(tmp_path):
+    path = tmp_path / "a.tar.xz"
+    with tarfile.open(path, "w:xz") as archive:
+        info = tarfile.TarInfo("one")
+        info.size = 5000
+        archive.addfile(info, io.BytesIO(np.random.default_rng(0).bytes(5000)))
+    content = bytearray(path.read_bytes())
+    content[2000] ^= 0x11
+    path.write_bytes(content)
+    with pytest.raises(DataError, match=r"a\.tar\.xz: truncated or not a"):
+        read_tar_members(path, ["one"])
+
+
+def test_a_member_that_unpacks_to_more_than_any_set_needs_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(archives, "MOST_BYTES", 4)
+    (tmp_path / "a.gz").write_bytes(gzip.compress(b"12345"))
+    with pytest.raises(DataError, match="'one' unpacks to more"), open_zip(make_zip(tmp_path / "z", one=b"12345")) as a:
+        read_member(a, "one")
+    with pytest.raises(DataError, match="'one' unpacks to more"):
+        read_tar_members(make_tar(tmp_path / "t.tar.gz", "one"), ["one"])
+    with pytest.raises(DataError, match="'a' unpacks to more"):
+        read_gzip(tmp_path / "a.gz")

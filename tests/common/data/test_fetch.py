@@ -232,4 +232,4 @@ def test_offline_never_asks(tmp_path, server):
 def test_a_folder_that_cannot_be_made_is_named(tmp_path, drop):
     drop("data/generated", b"a file where a folder belongs")
     with pytest.raises(Exception, match=r"data/generated.*make it writable"):
-        finder(tmp_path)
+        finder(tmp_path).checksums.of(tmp_path)

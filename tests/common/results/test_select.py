@@ -1,12 +1,14 @@
 """What figures and tables take from records, on records made by hand."""
 
-from common.results import Origin, Record
+import pandas as pd
+
+from common.results import Origin, Record, write
 from common.results.select import of, values
-from common.results.tables import spread
+from common.results.tables import spread, write_table
 from tests.handmade import PROVENANCE
 
 
-def record(experiment, variant, seed, **metrics):
+def record(experiment, variant, seed, status="ok", **metrics):
     return Record(
         paper="p",
         experiment=experiment,
@@ -18,7 +20,8 @@ def record(experiment, variant, seed, **metrics):
         series={},
         params={},
         provenance=PROVENANCE,
-        status="ok",
+        status=status,
+        message="" if status == "ok" else "step 5: loss is nan",
     )
 
 
@@ -41,3 +44,14 @@ def test_spread_is_mean_and_sd_over_seeds():
     assert spread(RECORDS, "n", 1) == "2.0", "one seed has no spread"
     assert spread(RECORDS, "nowhere") == ""
     assert spread(RECORDS, "m", 2, "e") == "2.00e+00 ± 1.41e+00"
+
+
+def test_a_diverged_seed_is_in_no_mean_and_the_table_says_so(tmp_path):
+    records = [record("a", "x", 0, m=1.0), record("a", "x", 1, m=3.0), record("a", "x", 2, status="diverged", m=100.0)]
+    assert values(records, "m").tolist() == [1.0, 3.0]
+    assert spread(records, "m", 2) == "2.00 ± 1.41"
+    paths = [str(write(tmp_path, r)) for r in records]
+    for chosen, words in ((paths, " Of 3 runs 1 diverged: in no mean."), (paths[:2], "data d (generated).")):
+        made = {"t": lambda found: pd.DataFrame([(spread(found, "m"),)], columns=["m"])}
+        assert write_table(["t", str(tmp_path / "t.md"), "--records", *chosen], "p", made, "") == 0
+        assert (tmp_path / "t.md").read_text().rstrip().endswith(words)

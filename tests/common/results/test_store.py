@@ -13,6 +13,7 @@ from pydantic import ValidationError
 
 from common.results import Cell, Origin, Provenance, Record, RecordError, find, read, read_at, record_path, write
 from common.results.atomic import sweep, write_atomically
+from common.results.store import write_all
 
 CELL = Cell(paper="p", experiment="e", variant="v", scale="quick")
 
@@ -141,6 +142,26 @@ def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(tmp_path, monke
         write(tmp_path, record(metrics={"auc": 0.9}))
     assert path.read_text() == before
     assert os.listdir(path.parent) == [path.name]
+
+
+def test_records_of_one_run_are_written_all_or_none(tmp_path, monkeypatch):
+    records = [record(seed) for seed in range(3)]
+    sync, calls = os.fsync, []
+
+    def full(handle):
+        calls.append(handle)
+        if len(calls) == 3:
+            raise OSError(28, "No space left on device")
+        sync(handle)
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="No space left on device; it cannot be written") as caught:
+        write_all(tmp_path, records)
+    assert caught.value.filename == str(record_path(tmp_path, CELL, 2))
+    assert not [path for path in tmp_path.rglob("*") if path.is_file()]
+    monkeypatch.undo()
+    assert write_all(tmp_path, records) == [record_path(tmp_path, CELL, seed) for seed in range(3)]
+    assert [r.seed for r in find(tmp_path, CELL)] == [0, 1, 2]
 
 
 def test_the_half_of_a_killed_writer_is_swept_and_that_of_a_living_one_stays(tmp_path):

@@ -188,10 +188,11 @@ def test_another_seed_ends_elsewhere():
     assert not torch.equal(adversarial(0).run().model.task.weight, adversarial(1).run().model.task.weight)
 
 
-def test_seeds_in_turn_survive_an_interruption(tmp_path):
+@pytest.mark.parametrize("names", [("seed=0", "seed=1"), ("seed=0/biased", "seed=0"), ("seed=0", "seed=0/biased")])
+def test_runs_in_turn_survive_an_interruption_though_a_name_begin_as_another(tmp_path, names):
     whole = [adversarial(seed).run() for seed in (0, 1)]
     first = InTurn(Checkpoint(tmp_path / "c", interval=0))
-    first.run("seed=0", adversarial(0))
+    first.run(names[0], adversarial(0))
     halfway = adversarial(1)
 
     def after_epoch(trainer):
@@ -200,10 +201,10 @@ def test_seeds_in_turn_survive_an_interruption(tmp_path):
 
     halfway.after_epoch = after_epoch
     with pytest.raises(KilledError):
-        first.run("seed=1", halfway)
+        first.run(names[1], halfway)
     again = InTurn(Checkpoint(tmp_path / "c", interval=0))
     for seed in (0, 1):
-        assert_same(again.run(f"seed={seed}", adversarial(seed)), whole[seed])
+        assert_same(again.run(names[seed], adversarial(seed)), whole[seed])
 
 
 def stack(seeds, spoil=(), epochs=3):

@@ -4,6 +4,7 @@ import math
 
 import pytest
 import torch
+from safetensors.torch import save_file
 
 from common.estimators.critic_fit import CriticFit
 from common.estimators.pairs import PairSampler, take_rows
@@ -128,12 +129,34 @@ class TestCheckpoint:
         assert torch.equal(tensors["x"], torch.arange(6).reshape(2, 3).T)
         assert notes == {"epoch": 3}
         assert [p.name for p in path.parent.iterdir()] == ["c.safetensors"]
+        content = path.read_bytes()
+        for _ in range(20):
+            save_tensors(path, tensors, notes)
+            assert path.read_bytes() == content
 
     @pytest.mark.parametrize("content", [b"", b"junk" * 10, b"\x80\x04cos\nsystem\n."])
     def test_a_file_that_is_none_is_named_and_never_executed(self, tmp_path, content):
         path = tmp_path / "c.safetensors"
         path.write_bytes(content)
         with pytest.raises(OSError, match=r"c\.safetensors: not a readable tensor file"):
+            load_tensors(path)
+
+    @pytest.mark.parametrize("place", [-300, -1, "notes"])
+    def test_a_changed_byte_is_noticed(self, tmp_path, place):
+        path = tmp_path / "c.safetensors"
+        save_tensors(path, {"x": torch.arange(100.0), "none": torch.empty(0, 3), "one": torch.tensor(True)}, {"n": 7})
+        assert load_tensors(path)[0]["none"].shape == (0, 3)
+        content = bytearray(path.read_bytes())
+        content[content.index(b"7}") if place == "notes" else place] ^= 1
+        path.write_bytes(content)
+        with pytest.raises(OSError, match=r"c\.safetensors: not a readable tensor file .*delete it and run again"):
+            load_tensors(path)
+
+    @pytest.mark.parametrize("notes", [None, '{"epoch": 3}', "[]", '{"notes": 5}', "{", "[" * 100_000])
+    def test_a_file_without_a_digest_is_of_other_code(self, tmp_path, notes):
+        path = tmp_path / "c.safetensors"
+        save_file({"x": torch.ones(3)}, path, metadata=notes and {"notes": notes})
+        with pytest.raises(OSError, match="not a readable tensor file"):
             load_tensors(path)
 
     def test_missing(self, tmp_path):
@@ -222,6 +245,14 @@ def test_progress_says_share_and_time_left(monkeypatch):
     progress.advance(20)
     progress.close()
     assert stream.getvalue() == "fit:  40.0% done, 40s spent, 2m00s left\n"
+
+
+def test_progress_of_nothing_is_all_done():
+    said = io.StringIO()
+    progress = Progress("x", 0, said)
+    progress._said -= 31
+    progress.advance(1)
+    assert said.getvalue().startswith("x: 100.0% done")
 
 
 @pytest.mark.parametrize(

@@ -1,13 +1,19 @@
-"""A run on fewer rows than the paper's cannot reproduce a printed number, however near it comes."""
+"""A run on fewer rows than the paper's, or on others, cannot reproduce a printed number, however near it comes."""
 
+from dataclasses import replace
+
+import numpy as np
 import pytest
+from PIL import Image
 
+from common.data.errors import DataError
 from common.evaluation.comparison import compare
 from common.evaluation.published import read_published
 from common.results import Record, write
 from common.workflow.config import load_paper, load_yaml
 from common.workflow.job import Job
 from common.workflow.resolve import resolve
+from replications.sliced_infomin import pictures
 from replications.sliced_infomin.fair_tables import load_rows
 from replications.sliced_infomin.pictures import load_domains, load_faces
 from tests.handmade import PROVENANCE
@@ -75,3 +81,35 @@ def test_pictures_that_are_left_out_make_a_subset(root, tmp_path, rows, subset):
     assert load_faces(faces, 0)[1].subset is subset
     domains = drawn(root, tmp_path, "domains/mm_slice", train_rows=0, test_rows=rows)
     assert load_domains(domains)[1].subset is subset
+
+
+@pytest.mark.parametrize("kinds", [("stand-in", "real"), ("real", "stand-in"), ("real", "real")])
+def test_one_domain_that_is_a_stand_in_makes_the_pair_one(root, tmp_path, monkeypatch, kinds):
+    given = dict(zip(pictures.PAIRS["mm"], kinds, strict=True))
+
+    def load(name, **options):
+        found = real_load(name, **options)
+        return replace(found, origin=found.origin.model_copy(update={"kind": given[name]}))
+
+    real_load = pictures.load
+    monkeypatch.setattr(pictures, "load", load)
+    origin = load_domains(drawn(root, tmp_path, "domains/mm_slice", train_rows=20, test_rows=10))[1]
+    assert (origin.name, origin.kind) == (("mnist", "stand-in") if kinds[0] == "stand-in" else ("mnist-m", kinds[1]))
+
+
+def test_real_crops_are_named_by_the_digest_of_their_files(root, tmp_path):
+    folder = tmp_path / "data/raw/cmu-pie/001/01"
+    folder.mkdir(parents=True)
+    for k in range(30):
+        pixels = np.random.default_rng(k).integers(0, 255, (40, 40, 3), dtype=np.uint8)
+        Image.fromarray(pixels).save(folder / f"{k:03d}_01_0{1 + k % 2}_051_07_crop_128.png")
+    job = drawn(root, tmp_path, "faces/slice")
+    job = replace(job, root=tmp_path, config=job.config.model_copy(update={"data": "auto"}))
+    first, second = (load_faces(job, seed)[1] for seed in (0, 1))
+    assert (first.name, first.kind, first.sha256) == ("cmu-pie", "real", second.sha256)
+    (folder / "000_01_01_051_07_crop_128.png").write_bytes((folder / "001_01_02_051_07_crop_128.png").read_bytes())
+    assert load_faces(job, 0)[1].sha256 != first.sha256
+    for path in folder.iterdir():
+        path.write_bytes(b"none")
+    with pytest.raises(DataError, match=r"_crop_128\.png: not a readable picture"):
+        load_faces(job, 0)
