@@ -35,9 +35,11 @@ def test_a_job_runs_the_seeds_that_nothing_it_needs_has_lost(plan, paper, experi
     for needed in job.needs:
         name, of = needed.split("/")
         cell = Cell(paper=paper, experiment=name, variant=of, scale="quick")
+        left = plan.job(paper, needed)
+        made = PROVENANCE.model_copy(update={"code": left.code})
         for seed in range(3):
             told = {"status": "diverged", "message": "step 5: loss is nan"} if (needed, seed) == (lost, 1) else {}
-            common = {"dataset": ORIGIN, "params": {}, "provenance": PROVENANCE, "metrics": {}}
+            common = {"dataset": ORIGIN, "params": left.identity, "provenance": made, "metrics": {}}
             write(tmp_path, Record(**cell.model_dump(), seed=seed, **common, **told))
     ran = []
 
