@@ -37,15 +37,18 @@ def environment_digest() -> str:
 
 
 class Stopwatch:
-    """Measures a run from its start: wall seconds, and the process's peak resident memory."""
+    """Measures a run from its start: wall seconds, and the process's peak resident memory.
 
-    def __init__(self) -> None:
-        self.started = datetime.now(UTC).isoformat(timespec="seconds")
-        self._start = time.perf_counter()
+    A run that was interrupted ``started`` (ISO 8601) before this session, and ``spent`` seconds in earlier ones.
+    """
+
+    def __init__(self, started: str | None = None, spent: float = 0.0) -> None:
+        self.started = started or datetime.now(UTC).isoformat(timespec="seconds")
+        self._start = time.perf_counter() - spent
 
     @property
     def seconds(self) -> float:
-        """Wall seconds since the start."""
+        """Wall seconds of all sessions."""
         return time.perf_counter() - self._start
 
     @staticmethod

@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
+import math
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -23,7 +24,7 @@ from common.data.errors import DataError
 from common.results import Cell, Origin, Record, RecordError, provenance, read_at, record_path, store
 from common.results.atomic import sweep
 from common.results.store import write_all
-from common.workflow import upstream
+from common.workflow import clock, upstream
 from common.workflow.config import ConfigError
 from common.workflow.lost import Lost, leave_no_weights, lost_seeds
 
@@ -132,7 +133,12 @@ def main(argv: Sequence[str] | None, run: Run, root: Path, description: str, *, 
     parser.add_argument("--results", type=Path, default=Path("results"), help="where records go (default: results)")
     parser.add_argument("--seeds", type=_seed, nargs="+", help="only these seeds (default: 0 .. seeds-1)")
     options = parser.parse_args(argv)
-    return max([_run_cell(path, options.results, options.seeds, run, root, judges_diverged) for path in options.config])
+    try:
+        done = [_run_cell(path, options.results, options.seeds, run, root, judges_diverged) for path in options.config]
+    except KeyboardInterrupt:
+        print("interrupted; given again, the command goes on where it was", file=sys.stderr)
+        return 130
+    return max(done)
 
 
 def _run_cell(path: Path, results: Path, seeds: list[int] | None, run: Run, root: Path, judges_diverged: bool) -> int:
@@ -244,28 +250,41 @@ def set_aside_unreadable(job: Job, seed: int) -> None:
 
 def _run_and_write(job: Job, seeds: list[int], run: Run) -> None:
     """Run the seeds and write their records, all or none; the checkpoint goes only when every one is on disk."""
-    config, watch = job.config, provenance.Stopwatch()
-    if config.device == "cpu":
-        from common.workflow.lean import spare_the_compiler  # needs torch, which the plan does without
+    config, checkpoint = job.config, job.checkpoint_path(seeds)
+    watch = clock.take_up(checkpoint)
+    try:
+        if config.device == "cpu":
+            from common.workflow.lean import spare_the_compiler  # needs torch, which the plan does without
 
-        spare_the_compiler()
-    outcomes, origin, dtype = run(job, seeds)
-    upstream.check_origin(job, seeds, origin)
-    made = provenance.collect(job.root, config.code, config.device, dtype, len(seeds), watch)
-    records = [
-        Record(
-            **config.cell.model_dump(),
-            dataset=origin,
-            seed=seed,
-            metrics=outcomes[seed].metrics,
-            series=outcomes[seed].series,
-            params=config.identity,
-            provenance=made,
-            status=outcomes[seed].status,
-            message=outcomes[seed].message,
-        )
-        for seed in seeds
-    ]
-    write_all(job.results, records)
-    job.checkpoint_path(seeds).unlink(missing_ok=True)
-    sweep(job.folder)
+            spare_the_compiler()
+        outcomes, origin, dtype = run(job, seeds)
+        upstream.check_origin(job, seeds, origin)
+        made = provenance.collect(job.root, config.code, config.device, dtype, len(seeds), watch)
+        left = [seed for seed in seeds if seed in outcomes]
+        write_all(job.results, [_record(job, seed, outcomes[seed], origin, made) for seed in left])
+        if forgotten := sorted(set(seeds) - set(left)):
+            raise RecordError(f"run() returned no outcome of seed {forgotten[0]}; it owes one of each seed it is given")
+        checkpoint.unlink(missing_ok=True)
+        sweep(job.folder)
+    finally:
+        if not checkpoint.exists():
+            clock.put_away(checkpoint)
+
+
+def _record(job: Job, seed: int, outcome: Outcome, origin: Origin, made: provenance.Provenance) -> Record:
+    """Return a seed's record; a metric that is not finite makes it a diverged one, which keeps the others."""
+    finite = {name: value for name, value in outcome.metrics.items() if math.isfinite(value)}
+    status, message = outcome.status, outcome.message
+    if status == "ok" and (lacking := sorted(set(outcome.metrics) - set(finite))):
+        status, message = "diverged", f"{lacking[0]} is {outcome.metrics[lacking[0]]}"
+    return Record(
+        **job.config.cell.model_dump(),
+        dataset=origin,
+        seed=seed,
+        metrics=finite,
+        series=outcome.series,
+        params=job.config.identity,
+        provenance=made,
+        status=status,
+        message=message,
+    )

@@ -1,4 +1,6 @@
 import json
+import math
+import os
 import shutil
 
 import pytest
@@ -7,6 +9,7 @@ from cells import ORIGIN, configuration
 from common.data.errors import DataError
 from common.results import provenance, read
 from common.training.checkpoint import load_tensors
+from common.workflow import clock
 from common.workflow.job import JobConfig, Outcome, main
 
 
@@ -216,3 +219,59 @@ def test_a_missing_data_set_is_one_line_and_leaves_no_record(cell, capsys):
     assert "set data=standin" in said
     assert said.count("\n") == 1
     assert not list(folder.glob("seed=*.json"))
+
+
+class TestWhatRunOwes:
+    def test_a_metric_that_is_not_finite_is_a_divergence_and_costs_no_other_seed(self, cell):
+        write, run, folder = cell
+        found = {0: Outcome({"corr": math.nan, "kept": 2.0}), 1: Outcome({"corr": 0.5}), 2: Outcome({"corr": math.inf})}
+        assert run(write(), outcome=found.get)[0] == 0
+        records = [read(folder / f"seed={seed}.json") for seed in range(3)]
+        assert [r.status for r in records] == ["diverged", "ok", "diverged"]
+        assert (records[0].message, records[0].metrics) == ("corr is nan", {"kept": 2.0})
+
+    def test_a_seed_without_an_outcome_is_told_after_the_others_are_written(self, cell, capsys):
+        write, _, folder = cell
+
+        def forgets(job, seeds):
+            return {seed: Outcome({"value": 1.0}) for seed in seeds if seed != 1}, ORIGIN, "fp32"
+
+        assert main([str(write()), "--results", str(folder.parents[3])], forgets, folder, "test") == 1
+        assert sorted(path.name for path in folder.glob("seed=*")) == ["seed=0.json", "seed=2.json"]
+        assert "no outcome of seed 1" in capsys.readouterr().err
+
+    def test_an_interruption_by_hand_is_one_line(self, cell, capsys):
+        write, _, folder = cell
+
+        def interrupted(job, seeds):
+            raise KeyboardInterrupt
+
+        assert main([str(write()), "--results", str(folder.parents[3])], interrupted, folder, "test") == 130
+        assert capsys.readouterr().err == "interrupted; given again, the command goes on where it was\n"
+        assert not [*folder.glob(".checkpoint*")], "nothing to go on from, nothing left behind"
+
+
+def test_a_resumed_run_tells_what_all_its_sessions_cost(cell, monkeypatch):
+    write, _, folder = cell
+    path, now = write(seeds=1), [1000.0]
+    monkeypatch.setattr(clock.time, "time", lambda: now[0])
+
+    def killed(job, seeds):
+        kept = job.checkpoint_path(seeds)
+        kept.write_bytes(b"half way")
+        os.utime(kept, (1040, 1040))  # 40 s of work are kept, of 50
+        now[0] = 1050.0
+        raise KeyboardInterrupt
+
+    def goes_on(job, seeds):
+        return {seed: Outcome({"value": 1.0}) for seed in seeds}, ORIGIN, "fp32"
+
+    arguments = [str(path), "--results", str(folder.parents[3])]
+    assert main(arguments, killed, folder, "test") == 130
+    began = json.loads(next(folder.glob(".checkpoint-*.clock.json")).read_text())["started"]
+    now[0] = 5000.0
+    assert main(arguments, goes_on, folder, "test") == 0
+    made = read(folder / "seed=0.json").provenance
+    assert 40 <= made.seconds < 60
+    assert made.started == began
+    assert not [*folder.glob(".checkpoint*")]
