@@ -102,9 +102,10 @@ def test_a_job_that_is_killed_for_its_memory_goes_on(tmp_path, root, group):
     assert killed.returncode == -signal.SIGKILL, killed.stderr
 
     cell = results / "quick/p/e/v"
-    (checkpoint,) = cell.glob(".checkpoint-*")
+    (checkpoint,) = cell.glob(".checkpoint-*.safetensors")
     assert load_tensors(checkpoint)[1] == {"steps": 1}
-    assert [entry.name for entry in cell.iterdir()] == [checkpoint.name], "no record, no half of one"
+    left = {checkpoint.name, checkpoint.with_suffix(".clock.json").name}
+    assert {entry.name for entry in cell.iterdir()} == left, "no record, no half of one"
     done = job(path, results, root, 0)
     assert done.returncode == 0, done.stderr
     assert read(cell / "seed=1.json").metrics == {"steps": 2.0}
