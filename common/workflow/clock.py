@@ -5,6 +5,7 @@ Counted is the work that a record rests on: of a session that was killed, the ti
 
 from __future__ import annotations
 
+import contextlib
 import json
 import time
 from pathlib import Path
@@ -24,13 +25,15 @@ def take_up(checkpoint: Path) -> provenance.Stopwatch:
         pass  # a clock that cannot be read is no reason to lose a run: this session's time alone is told
     watch = provenance.Stopwatch(started, spent)
     told = {"started": watch.started, "spent": spent, "since": time.time()}
-    write_atomically(_beside(checkpoint), json.dumps(told))
+    with contextlib.suppress(OSError):  # where nothing can be written the run's own files say so
+        write_atomically(_beside(checkpoint), json.dumps(told))
     return watch
 
 
 def put_away(checkpoint: Path) -> None:
     """Remove the clock of a run that ended, or that left no checkpoint to go on from."""
-    _beside(checkpoint).unlink(missing_ok=True)
+    with contextlib.suppress(OSError):
+        _beside(checkpoint).unlink()
 
 
 def _beside(checkpoint: Path) -> Path:
