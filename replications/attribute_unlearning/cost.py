@@ -52,8 +52,8 @@ def training(p: dict[str, Any]) -> Work:
 
 
 def timing(p: dict[str, Any]) -> Work:
-    """Return the work of timing three ways of training, each in so many rounds of so many steps."""
-    steps = 3 * (p["warm_up"] + p["rounds"] * p["steps"])
+    """Return the work of timing three ways of training, each in so many rounds of so many steps, and single steps."""
+    steps = 3 * (p["warm_up"] + p["rounds"] * p["steps"]) + p["rounds"]
     flop = steps * 6 * p["batch"] * p["side"] ** 2 * _FORWARD[p["depth"]]
     return Work(steps, 0, conv_flop=flop, stacked=False)
 

@@ -2,10 +2,11 @@
 
 Random pixels of the images' shape: neither depends on what they show. Each way trains a network of its own; rounds of
 the ways take turns, so that what else the machine does meets all of them, and the median round counts. Seconds are
-wall-clock, an epoch is ``images // batch`` steps. On CUDA the two parts run on two streams and memory is the
-allocator's peak; on a CPU they run on two threads with half of the job's threads each (end to end has them all), and
-memory is counted: parameters, gradients, momenta and what the graphs hold. The record says which, and how busy the
-machine was before: on one that does other work the seconds mean little.
+wall-clock, an epoch is ``images // batch`` steps; side by side its first step has nothing to be beside, and counts once
+an epoch, not once a round. On CUDA the two parts run on two streams and memory is the allocator's peak; on a CPU they
+run on two threads with half of the job's threads each (end to end has them all), and memory is counted: parameters,
+gradients, momenta and what the graphs hold. The record says which, and how busy the machine was before: on one that
+does other work the seconds mean little.
 ``python -m replications.attribute_unlearning.parallel results/quick/attribute_unlearning/parallel/r18/config.json``
 """
 
@@ -28,6 +29,7 @@ from common.training.arrange import prepare_for_convolutions
 from common.training.machine import Machine
 from common.training.progress import Progress
 from common.training.seeding import generator
+from common.workflow.config import ConfigError
 from common.workflow.job import Job, Outcome
 from common.workflow.job import main as run_job
 from replications.attribute_unlearning import networks
@@ -43,7 +45,7 @@ WAYS: dict[str, Callable[[Parts, Sequence[Batch]], None]] = {
     "decoupled": side_by_side,
 }
 MB = 2**20
-TASKS = len(WAYS) + 2  # and each part alone
+TASKS = len(WAYS) + 3  # and one step side by side, and each part alone
 MEETINGS = 4  # steps that memory is the most of
 
 
@@ -78,20 +80,35 @@ def latencies(p: Mapping[str, Any], seed: int, machine: Machine, progress: Progr
     handed = alone.lower(batch)
     tasks["lower"] = partial(_repeat, alone.lower, batch)
     tasks["upper"] = partial(_repeat, alone.upper, Handed(handed.h, handed.y))
-    found: dict[str, list[float]] = {name: [] for name in tasks}
     for task in tasks.values():
         task(p["warm_up"])
+    steps = dict.fromkeys(tasks, p["steps"])
+    tasks["one"], steps["one"] = tasks["decoupled"], 1
+    found: dict[str, list[float]] = {name: [] for name in tasks}
     progress.advance(len(tasks))
     for _ in range(p["rounds"]):
         for name, task in tasks.items():
             wait(machine)
             begun = time.perf_counter()
-            task(p["steps"])
+            task(steps[name])
             wait(machine)
             found[name].append(time.perf_counter() - begun)
             progress.advance(1)
-    epoch = (p["images"] // p["batch"]) / p["steps"]
-    return {name: statistics.median(values) * epoch for name, values in found.items()}
+    epoch = p["images"] // p["batch"]
+    rounds = {name: statistics.median(values) for name, values in found.items()}
+    one = rounds.pop("one")
+    seconds = {name: value * epoch / p["steps"] for name, value in rounds.items()}
+    return seconds | {"decoupled": side_by_side_epoch(one, rounds["decoupled"], p["steps"], epoch)}
+
+
+def side_by_side_epoch(one: float, several: float, steps: int, epoch: int) -> float:
+    """Return the seconds of an epoch side by side, from those of one step and of a round of ``steps`` of them.
+
+    One step alone is a part after the other, L + U; ``steps`` of them take L + (steps - 1) max(L, U) + U, so that a
+    short round would show little of what runs at once. No pipeline of two parts is faster than half of both, which
+    bounds what the noise of one clocked step can do.
+    """
+    return one + (epoch - 1) * max((several - one) / (steps - 1), one / 2)
 
 
 def _train(way: Callable[[Parts, Sequence[Batch]], None], parts: Parts, batch: Batch, steps: int) -> None:
@@ -181,8 +198,14 @@ def one_seed(p: Mapping[str, Any], seed: int, machine: Machine, progress: Progre
 
 
 def run(job: Job, seeds: list[int]) -> tuple[dict[int, Outcome], Origin, str]:
-    """Measure every seed's network in turn."""
+    """Measure every seed's network in turn.
+
+    Raises:
+        ConfigError: A round has one step only: nothing runs at once in it.
+    """
     p = job.config.params
+    if p["steps"] < 2:
+        raise ConfigError(f"parallel: steps is {p['steps']}: nothing runs side by side in less than 2")
     machine = prepare_for_convolutions(job.config.device, job.config.precision)
     cell = job.config.cell
     progress = Progress(

@@ -11,6 +11,7 @@ from torch import nn
 from common.losses.supcon import supcon
 from common.results import Cell, read, record_path
 from common.training.machine import Machine
+from common.training.progress import Progress
 from common.training.routing import send
 from common.workflow.job import JobConfig
 from replications.attribute_unlearning import decoupling, method, networks, parallel
@@ -29,7 +30,7 @@ TINY = {
     "lambda3": 1.0,
     "images": 20,
     "batch": 4,
-    "steps": 1,
+    "steps": 2,
     "rounds": 1,
     "warm_up": 1,
 }
@@ -269,23 +270,68 @@ class TestHeld:
         assert found["sequential"] <= found["decoupled"] <= state_of_training + lower + upper
 
 
+class TestEpoch:
+    @pytest.mark.parametrize(("lower", "upper"), [(2.0, 3.0), (3.0, 2.0), (1.0, 1.0)])
+    @pytest.mark.parametrize("steps", [2, 4, 48])
+    def test_a_short_round_tells_the_whole_epoch(self, lower, upper, steps):
+        def pipeline(n):
+            return lower + (n - 1) * max(lower, upper) + upper
+
+        found = parallel.side_by_side_epoch(pipeline(1), pipeline(steps), steps, 781)
+        assert found == pytest.approx(pipeline(781))
+        per_round = pipeline(steps) / steps * 781
+        assert per_round > found, "what multiplying the round would say"
+
+    def test_noise_cannot_make_a_pipeline_faster_than_half_of_both(self):
+        assert parallel.side_by_side_epoch(2.0, 1.9, 2, 11) == 2.0 + 10 * 1.0
+
+    def test_rounds_are_clocked_as_they_ran(self, monkeypatch):
+        """A clock that the parts themselves advance: every way's epoch is what its steps add up to."""
+        now = [0.0]
+
+        class Stepping(Parts):
+            def raw(self, batch):
+                now[0] += 5.0
+
+            def lower(self, batch):
+                now[0] += 2.0
+                return Handed(batch[0], batch[1])
+
+            def upper(self, handed):
+                now[0] += 3.0
+
+        monkeypatch.setattr(parallel, "make_parts", lambda *_: Stepping(small(), LAMBDAS, CPU))
+        monkeypatch.setattr(parallel.time, "perf_counter", lambda: now[0])
+        setting = TINY | {"images": 40, "batch": 4, "steps": 4, "rounds": 3}
+        found = parallel.latencies(setting, 0, CPU, Progress("clock", 100))
+        assert found["raw"] == 10 * 5.0
+        assert found["sequential"] == 10 * (2.0 + 3.0)
+        assert found["decoupled"] == 10 * 5.0, "this clock counts both parts' seconds: nothing is gained on it"
+        assert (found["lower"], found["upper"]) == (10 * 2.0, 10 * 3.0)
+
+
+def timing(params):
+    cell = Cell(paper="attribute_unlearning", experiment="parallel", variant="r18", scale="quick")
+    return JobConfig(
+        cell=cell,
+        module="replications.attribute_unlearning.parallel",
+        code="none",
+        seeds=1,
+        dataset="random-pixels",
+        needs=(),
+        params=params,
+        device="cpu",
+        precision="fp32",
+        data="auto",
+        data_mirrors=(),
+    )
+
+
 class TestRecord:
     def test_a_run_leaves_its_record(self, tmp_path, monkeypatch):
         monkeypatch.setattr(parallel, "make_parts", lambda *_: Parts(small(), LAMBDAS, CPU))
-        cell = Cell(paper="attribute_unlearning", experiment="parallel", variant="r18", scale="quick")
-        config = JobConfig(
-            cell=cell,
-            module="replications.attribute_unlearning.parallel",
-            code="none",
-            seeds=1,
-            dataset="random-pixels",
-            needs=(),
-            params=TINY,
-            device="cpu",
-            precision="fp32",
-            data="auto",
-            data_mirrors=(),
-        )
+        config = timing(TINY)
+        cell = config.cell
         file = tmp_path / "config.json"
         file.write_text(config.model_dump_json(), encoding="utf-8")
         assert parallel.main([str(file), "--results", str(tmp_path)]) == 0
@@ -298,3 +344,11 @@ class TestRecord:
         assert m["cpu_threads"] == torch.get_num_threads()
         assert found.dataset.name == "random-pixels"
         assert found.dataset.kind == "generated"
+
+    def test_a_round_of_one_step_is_refused(self, tmp_path, capsys):
+        config = timing(TINY | {"steps": 1})
+        file = tmp_path / "config.json"
+        file.write_text(config.model_dump_json(), encoding="utf-8")
+        assert parallel.main([str(file), "--results", str(tmp_path)]) == 1
+        assert "parallel: steps is 1: nothing runs" in capsys.readouterr().err
+        assert not record_path(tmp_path, config.cell, 0).exists()

@@ -196,7 +196,7 @@ FIRST |= {
 }
 FIRST |= {f"{NAME}.reconstruction.epochs": 1, f"{NAME}.reconstruction.batch": 4, f"{NAME}.attention.probe_images": 40}
 FIRST |= {
-    f"{NAME}.parallel.{k}": v for k, v in {"batch": 4, "images": 8, "steps": 1, "rounds": 1, "warm_up": 1}.items()
+    f"{NAME}.parallel.{k}": v for k, v in {"batch": 4, "images": 8, "steps": 2, "rounds": 1, "warm_up": 1}.items()
 }
 
 
