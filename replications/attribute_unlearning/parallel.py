@@ -172,10 +172,9 @@ def allocated_memory(p: Mapping[str, Any], seed: int, machine: Machine) -> dict[
     return found
 
 
-def one_seed(p: Mapping[str, Any], seed: int, machine: Machine, progress: Progress) -> Outcome:
-    """Measure one network."""
+def one_seed(p: Mapping[str, Any], seed: int, machine: Machine, progress: Progress, load: float) -> Outcome:
+    """Measure one network; ``load`` is the machine's before this job's own, in processes that run."""
     cuda = machine.device.type == "cuda"
-    load = os.getloadavg()[0]
     memory = counted_memory(p, seed, machine)
     metrics = {f"counted_{name}_mb": value / MB for name, value in memory.items()}
     memory = allocated_memory(p, seed, machine) if cuda else memory
@@ -213,7 +212,8 @@ def run(job: Job, seeds: list[int]) -> tuple[dict[int, Outcome], Origin, str]:
     )
     recipe = f"random pixels {p['batch']} x 3 x {p['side']} x {p['side']}"
     origin = Origin(name="random-pixels", kind="generated", sha256=hashlib.sha256(recipe.encode()).hexdigest())
-    outcomes = {seed: one_seed(p, seed, machine, progress) for seed in seeds}
+    load = os.getloadavg()[0]
+    outcomes = {seed: one_seed(p, seed, machine, progress, load) for seed in seeds}
     progress.close()
     return outcomes, origin, machine.dtype
 

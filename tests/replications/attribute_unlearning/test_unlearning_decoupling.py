@@ -352,3 +352,13 @@ class TestRecord:
         assert parallel.main([str(file), "--results", str(tmp_path)]) == 1
         assert "parallel: steps is 1: nothing runs" in capsys.readouterr().err
         assert not record_path(tmp_path, config.cell, 0).exists()
+
+    def test_the_load_before_is_not_this_job_s_own(self, tmp_path, monkeypatch):
+        loads = iter([0.25, 2.0, 2.0])
+        monkeypatch.setattr(parallel.os, "getloadavg", lambda: (next(loads), 9.0, 9.0))
+        monkeypatch.setattr(parallel, "make_parts", lambda *_: Parts(small(), LAMBDAS, CPU))
+        config = timing(TINY).model_copy(update={"seeds": 2})
+        file = tmp_path / "config.json"
+        file.write_text(config.model_dump_json(), encoding="utf-8")
+        assert parallel.main([str(file), "--results", str(tmp_path)]) == 0
+        assert [read(record_path(tmp_path, config.cell, s)).metrics["load_before"] for s in (0, 1)] == [0.25, 0.25]
