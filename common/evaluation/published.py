@@ -40,8 +40,8 @@ class Published:
     """One printed number.
 
     ``sign`` and ``reference`` say that it is printed above (``>``) or below (``<``) the row ``reference``.
-    ``tolerance`` is absolute, in the units of ``value``; without one no closeness can be shown, so the row
-    can be found to differ, or not, but never be reproduced: "equal" means nothing until it is said how equal.
+    ``tolerance`` is absolute, in the units of ``value``. Without one the value is not ours to compare, as seconds of
+    another machine are, and the row can earn its direction at most: "equal" means nothing until it is said how equal.
     ``printed`` is the value's own text: 0.30 is rounded to a hundredth, where 0.3 is to a tenth.
     """
 

@@ -51,7 +51,7 @@ _MEANING = (
     "`reproduced` asks whether the 90 % interval of the difference lies inside the row's tolerance; `differs` is "
     "significance at 5 % after Holm over the paper's tested rows; `direction` tests the printed order against "
     "the row's reference at 5 %, one-sided, each row for itself. Values measured at scale `quick`, on a subset "
-    "or on a stand-in are not judged."
+    "or on a stand-in are not judged, nor are values without a tolerance: another machine's, or of an unprinted unit."
 )
 
 
@@ -186,9 +186,8 @@ def _reason(row: Row) -> str:
     if row.judgement.difference is None:
         return ""
     low, high = row.judgement.difference.interval()
-    tolerance = "none set" if row.published.tolerance is None else f"±{row.published.tolerance:g}"
     p = "" if row.judgement.p_holm is None else f"; {format_p(row.judgement.p_holm)} (Holm)"
-    return f"[{low:+.3g}, {high:+.3g}], {tolerance}{p}"
+    return f"[{low:+.3g}, {high:+.3g}], ±{row.published.tolerance:g}{p}"
 
 
 def _markdown(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

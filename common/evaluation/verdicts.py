@@ -1,17 +1,17 @@
 """Verdicts: what our records say about each printed number, in a fixed order.
 
 1. `not run`: no record.
-2. `not comparable`: stand-in data; or a subset (every printed number was measured on the whole set).
+2. `not comparable`: stand-in data; a subset (every printed number was measured on the whole set); or a row
+   without a tolerance, which says that its value is another machine's, or of a unit that is not printed.
 3. `reproduced`: the 90 % interval of the difference lies inside the row's tolerance (TOST).
 4. `differs`: the difference is significant at 5 % after Holm over the paper's tested rows, and 3 did not hold.
 5. `direction only`: neither 3 nor 4, but the paper's ordering against the row's reference holds.
 6. `underpowered`: none of these can be shown with our seeds.
 
-Scale `quick` and subsets can earn the direction at most: their values are never tested, so they end as
-`direction only` where the ordering holds, else as `underpowered` (quick: so short a run shows neither) or
-`not comparable` (subset). Stand-in data earn nothing: an ordering on drawn faces says nothing of photographs.
-A row without a tolerance cannot be `reproduced`; a row with fewer than two finished seeds has no interval and
-is `underpowered`. A row where seeds diverged is judged on those that finished, beside the count of all.
+Scale `quick`, subsets and rows without a tolerance can earn the direction at most: their values are never tested, so
+they end as `direction only` where the ordering holds, else as `underpowered` (quick: so short a run shows neither) or
+`not comparable` (the others). Stand-in data earn nothing: an ordering on drawn faces says nothing of photographs.
+A row with fewer than two finished seeds has no interval and is `underpowered`. A row where seeds diverged is judged on those that finished, beside the count of all.
 
 Column `direction` compares the row with its reference among our own records, and each row stands for itself
 (no Holm): `holds` (one-sided p < 5 % for the printed order), `reversed` (for the opposite order, whose p is
@@ -117,6 +117,8 @@ def _tested(row: Published, ours: Evidence | None, scale: str) -> Difference | N
     """Return the difference of a row whose value may be judged at all, else None."""
     if ours is None or scale == "quick" or ours.stand_in or ours.subset or ours.summary is None:
         return None
+    if row.tolerance is None:
+        return None
     return difference_to(row, ours.summary)
 
 
@@ -127,7 +129,7 @@ def _verdict(
     holds = direction.startswith("holds")
     if ours is None:
         return "not run"
-    if ours.stand_in or (ours.subset and not holds):
+    if ours.stand_in or ((ours.subset or row.tolerance is None) and not holds):
         return "not comparable"
     if difference is not None and row.tolerance is not None and inside(difference, row.tolerance):
         return "reproduced"

@@ -40,7 +40,8 @@ def test_golden_verdicts_by_hand():
 
     random: Welch, mean equal, se = sqrt(0.0158²/5 + 0.02²/10) = 0.0095, about 1.78 times that is 0.017 < 0.04.
     weight10: 0.82 of four against 0.93 with sd 0.02: six times the se of 0.0135. weight100: sd 0.16, so nothing
-    can be shown of 0.78. weight1000: mean 0.94 against 0.80, t = 8.1, p = 0.0013, times the six tested rows.
+    can be shown of 0.78. weight1000: 0.94 against 0.80 would differ (t = 8.1), but without a tolerance its value is not
+    ours to compare: above random by 0.2 in every seed, it earns its direction.
     """
     found = {
         row.published.key[:3]: (row.judgement.verdict, row.judgement.direction.partition(" ")[0])
@@ -51,7 +52,7 @@ def test_golden_verdicts_by_hand():
         ("table1", "trained", "auc"): ("reproduced", "holds"),
         ("table1", "weight10", "auc"): ("differs", "holds"),
         ("table1", "weight100", "auc"): ("underpowered", "unclear"),
-        ("table1", "weight1000", "auc"): ("differs", "holds"),
+        ("table1", "weight1000", "auc"): ("direction only", "holds"),
         ("table1", "weight1000", "gain"): ("reproduced", ""),
         ("fig2", "digits", "auc"): ("not comparable", ""),
         ("fig2", "faces", "auc"): ("not comparable", ""),
