@@ -74,11 +74,9 @@ class Head(nn.Module):
         return normalize(read.float(), dim=1) if self.unit else read
 
 
-def channels_at(encoder: ResNetEncoder, stage: str) -> int:
-    """Return how many channels leave ``stage``."""
-    convolutions = [m for m in encoder.parts(stage)[0].modules() if isinstance(m, nn.Conv2d)]
-    widest = [m.out_channels for m in convolutions]
-    return widest[0] if stage == "stem" else max(widest)
+def channels_of(extractor: nn.Module) -> int:
+    """Return how many channels leave Phi: as many as its widest convolution has."""
+    return max(m.out_channels for m in extractor.modules() if isinstance(m, nn.Conv2d))
 
 
 def split(p: Mapping[str, Any], depth: int, seed: int, classes: int) -> dict[str, nn.Module]:
@@ -96,8 +94,7 @@ def model(p: Mapping[str, Any], depth: int, seed: int, classes: tuple[int, int],
     """
     nets = split(p, depth, seed, classes[0])
     if p["method"] == "unlearn":
-        encoder = resnet_encoder(generator(), depth, stem=p["stem"])
-        channels = channels_at(encoder, p["stage"])
+        channels = channels_of(nets["extractor"])
         made = {
             "decoder": lambda: Decoder(channels, p["side"]),
             "task_head": lambda: Head(channels),
