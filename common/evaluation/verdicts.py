@@ -11,7 +11,8 @@
 Scale `quick`, subsets and rows without a tolerance can earn the direction at most: their values are never tested, so
 they end as `direction only` where the ordering holds, else as `underpowered` (quick: so short a run shows neither) or
 `not comparable` (the others). Stand-in data earn nothing: an ordering on drawn faces says nothing of photographs.
-A row with fewer than two finished seeds has no interval and is `underpowered`. A row where seeds diverged is judged on those that finished, beside the count of all.
+A row with fewer than two finished seeds has no interval and is `underpowered`. A row where seeds diverged is judged
+on those that finished, beside the count of all.
 
 Column `direction` compares the row with its reference among our own records, and each row stands for itself
 (no Holm): `holds` (one-sided p < 5 % for the printed order), `reversed` (for the opposite order, whose p is

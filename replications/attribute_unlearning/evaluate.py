@@ -106,8 +106,9 @@ class Attacks(CellAtWork):
         some = {name: {k: v[: self.own["probe_images"]] for k, v in parts[name].items()} for name in ("train", "test")}
         settings = MLPSettings(patience=self.own["patience"], most_epochs=self.own["most_epochs"])
         found: dict[str, float] = {}
+        train, test = (self.features(nets, part["x"]) for part in some.values())
         for place in ("middle", "pooled"):
-            seen, unseen = (self.features(nets, part["x"], place) for part in some.values())
+            seen, unseen = train[place], test[place]
             for kind in ("linear", "mlp"):
                 random = generator("attribute_unlearning", "fresh", place, kind, seed)
                 labels = some["train"]["z"], some["test"]["z"]
@@ -119,14 +120,15 @@ class Attacks(CellAtWork):
                 }
         return found
 
-    def features(self, nets: nn.ModuleDict, x: Tensor, place: str) -> Tensor:
-        """Return h averaged to 2x2 places, or the last pooled feature, as rows (n, d) in fp32."""
+    def features(self, nets: nn.ModuleDict, x: Tensor) -> dict[str, Tensor]:
+        """Return h averaged to 2x2 places, and the last pooled feature, as rows (n, d) in fp32."""
         h = read(nets["extractor"], x, self.machine)
-        if place == "middle":
-            return adaptive_avg_pool2d(h.float(), MIDDLE).flatten(1)
         upper = nets["classifier"]
         assert isinstance(upper, nn.Sequential)  # noqa: S101 - for the type checker
-        return read(upper[:-1], h, self.machine, images=False).float()
+        return {
+            "middle": adaptive_avg_pool2d(h.float(), MIDDLE).flatten(1),
+            "pooled": read(upper[:-1], h, self.machine, images=False).float(),
+        }
 
 
 def run(job: Job, seeds: list[int]) -> tuple[dict[int, Outcome], Origin, str]:

@@ -31,7 +31,7 @@ MEANINGS = {
     "direction only": "the value could not be shown, but the paper’s ordering against the row’s reference holds at 5 %",
     "differs": "the difference is significant at 5 % after Holm over the paper’s tested rows",
     "underpowered": "neither can be shown with our seeds, or the scale is too small to try",
-    "not comparable": "stand-in data, a subset where the row needs the whole set, or a value of another machine or unit",
+    "not comparable": "stand-in data, a subset where the row needs the whole set, or another machine’s value",
     "not run": "no record",
 }
 _SCALES = {
