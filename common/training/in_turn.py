@@ -16,6 +16,8 @@ _SEPARATOR = "\x1f"  # between a run's name and a tensor's: no name has it, and 
 class InTurn:
     """Runs trainers one after another; an interrupted job takes up the one under way and keeps those finished.
 
+    It loses the checkpoint's interval at most, of a run that is finished as of one under way.
+
     Of a finished run the model, its history and how it ended are kept, not its optimisers. The trainers share one
     ``Progress`` over the whole job, or have none.
     """
@@ -36,7 +38,7 @@ class InTurn:
             take_up(trainer, *self._under_way.pop(name))
         trainer.train(lambda: self.checkpoint.offer(lambda: self._all(name, trainer)))
         self._finished[name] = end_of(trainer)
-        self.checkpoint.save(*self._all(None, None))
+        self.checkpoint.offer(lambda: self._all(None, None))  # of a job of seconds nothing is written but its weights
         return trainer
 
     def _all(self, name: str | None, trainer: Trainer | None) -> State:

@@ -1,6 +1,7 @@
 """Modes, seeds, schedules and endings of a run: what an evaluation hook or an interruption must not change."""
 
 from functools import partial
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -8,8 +9,9 @@ from torch import nn
 from torch.nn.functional import mse_loss
 
 from common.models.stacked import StackedMLP
+from common.training import checkpoint, in_turn
 from common.training.batches import Batches
-from common.training.checkpoint import Checkpoint
+from common.training.checkpoint import Checkpoint, load_tensors
 from common.training.divergence import Watch
 from common.training.history import History
 from common.training.in_turn import InTurn
@@ -18,7 +20,7 @@ from common.training.parts import Part
 from common.training.routing import Route
 from common.training.schedules import MultiStep, Plateau
 from common.training.seeding import derive, generator
-from common.training.state import state_of, take_up
+from common.training.state import end_of, state_of, take_up
 from common.training.trainer import Trainer
 
 CPU = Machine(torch.device("cpu"), None)
@@ -162,11 +164,24 @@ def test_seeds_of_different_parts_differ_though_their_letters_are_the_same():
     assert len({derive("a", 1, 11), derive("a", 11, 1), derive("a1", 11), derive("a111")}) == 4
 
 
-def test_a_finished_run_is_kept_at_once_and_not_trained_again(tmp_path):
-    InTurn(Checkpoint(tmp_path / "c", interval=1e9)).run("a", stack(spoil=False))
+def test_a_finished_run_is_kept_and_not_trained_again(tmp_path, monkeypatch):
+    """The clock stands until the run is over: what is kept is its end, without the optimisers."""
+    turns, late = InTurn(Checkpoint(tmp_path / "c", interval=120)), []
+    clock = SimpleNamespace(monotonic=lambda: turns.checkpoint._last + 130 * len(late))
+    monkeypatch.setattr(checkpoint, "time", clock)
+    monkeypatch.setattr(in_turn, "end_of", lambda trainer: late.append(1) or end_of(trainer))
+    turns.run("a", stack(spoil=False))
+    assert load_tensors(tmp_path / "c")[1]["finished"] == ["a"]
     again = stack(spoil=False)
     again.step_function = None
     assert InTurn(Checkpoint(tmp_path / "c")).run("a", again).epoch == 2
+
+
+def test_runs_that_end_within_the_interval_write_nothing(tmp_path):
+    turns = InTurn(Checkpoint(tmp_path / "c", interval=1e9))
+    for name in "ab":
+        turns.run(name, stack(spoil=False))
+    assert not (tmp_path / "c").exists()
 
 
 def test_a_members_mean_is_that_of_the_steps_it_lived():
