@@ -7,6 +7,8 @@ from collections.abc import Iterator, Sequence
 import torch
 from torch import Tensor
 
+from common.models import fused
+
 
 class PairSampler:
     """Draws row indices of joint and marginal pairs, batch by batch, for each member of a stack.
@@ -62,6 +64,7 @@ class PairTable:
         if members > 1 and x.stride(0) == 0 and y.stride(0) == 0:
             x, y, members = x[:1], y[:1], 1
         self.both = torch.cat([x.detach(), y.detach()], -1).to(dtype).flatten(0, 1)
+        self.kernel = fused.in_use() if dtype == torch.bfloat16 else None
         self.y = self.both[:, self.split :].contiguous()
         self.offset = torch.arange(members, device=x.device)[:, None] * n if members > 1 else None
 
@@ -70,6 +73,11 @@ class PairTable:
         if self.offset is not None:
             rows, partners = rows + self.offset, partners + self.offset
         members, size = rows.shape
-        pairs = self.both.index_select(0, torch.cat([rows, rows], 1).view(-1))
-        inputs.copy_(pairs.view(members, 2 * size, -1))
+        if self.kernel:
+            for own, joint, other in zip(inputs, rows.contiguous(), partners.contiguous(), strict=True):
+                fused.fill_pairs(self.kernel, self.both, self.split, joint, other, own)
+            return
+        pairs = self.both.index_select(0, rows.reshape(-1)).view(members, size, -1)
+        inputs[:, :size] = pairs
+        inputs[:, size:, : self.split] = pairs[..., : self.split]
         inputs[:, size:, self.split :] = self.y.index_select(0, partners.reshape(-1)).view(members, size, -1)

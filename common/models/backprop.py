@@ -9,7 +9,8 @@ In fp32 layers are padded with noughts to whole vectors: a product of width 104 
 of 101.
 
 What is left between two products is done on bf16's bits, where the sign is an integer's: elementwise bf16 operations
-go through fp32 and were measured six times (ReLU) and twice (its slope) slower.
+go through fp32 and were measured six times (ReLU) and twice (its slope) slower. Where a fused kernel is in use
+(:mod:`common.models.fused`), it takes the place of all this for bf16, member by member.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from common.models import fused
 from common.models.stacked import LONG, StackedJointCritic, StackedLinear
 
 _FEW_ROWS = 1024  # members x rows below which a product with one column is slower than multiplying and summing
@@ -44,8 +46,9 @@ class Backprop:
         self.layers: list[StackedLinear] = list(critic.network.layers)
         self.members = len(self.layers[0].weight)
         self.dtype = dtype or self.layers[0].weight.dtype
+        self.kernel = fused.in_use() if self.dtype == torch.bfloat16 else None
         self.weights = [self._room(layer) for layer in self.layers]
-        self._rows, self._slabs = 0, list[_Slab]()
+        self._rows, self._slabs = 0, list[_Slab | fused.Member]()
 
     def _room(self, layer: StackedLinear) -> Tensor:
         """Return room for a layer's weight and bias, ``(members, d + 1, h + 1)`` padded: unit h hands the one on.
@@ -61,7 +64,8 @@ class Backprop:
         return room
 
     def _padded(self, width: int) -> int:
-        return width if self.dtype != torch.float32 else -(-width // _VECTOR) * _VECTOR
+        whole = _VECTOR if self.dtype == torch.float32 else fused.PAIR if self.kernel else 1
+        return -(-width // whole) * whole
 
     def inputs(self, rows: int) -> Tensor:
         """Return the buffer ``(members, rows, features)`` to be filled with x and y side by side."""
@@ -71,6 +75,9 @@ class Backprop:
             features = self.layers[0].weight.shape[1]
             inputs[..., features] = 1
             self._inputs = inputs[..., :features]
+            if self.kernel:
+                self._slabs = [fused.Member(self.kernel, self.layers, inputs[k], k) for k in range(self.members)]
+                return self._inputs
             size = 1 if rows >= LONG else self.members
             starts = range(0, self.members, size)
             self._slabs = [_Slab(self.layers, self.weights, inputs, slice(k, k + size)) for k in starts]
@@ -79,22 +86,26 @@ class Backprop:
     @torch.no_grad()
     def forward(self) -> Tensor:
         """Return scores ``(members, rows)`` in fp32 of what lies in the inputs, keeping activations."""
+        if not self.kernel:
+            self._lay_out()
+        scores = [slab.forward() for slab in self._slabs]
+        return (scores[0] if len(scores) == 1 else torch.cat(scores)) + self.layers[-1].bias.squeeze(-1)
+
+    def _lay_out(self) -> None:
+        """Write the present weights and biases into their rooms."""
         *hidden, last = zip(self.layers, self.weights, strict=True)
         for layer, room in hidden:
             _, features, width = layer.weight.shape
             room[:, :features, :width] = layer.weight
             room[:, features : features + 1, :width] = layer.bias
         last[1][:, : last[0].weight.shape[1]] = last[0].weight
-        scores = [slab.forward() for slab in self._slabs]
-        return (scores[0] if len(scores) == 1 else torch.cat(scores)) + self.layers[-1].bias.squeeze(-1)
 
     @torch.no_grad()
     def backward(self, slopes: Tensor) -> None:
         """Write the parameters' gradients for ``slopes (members, rows)``, the derivative of a loss by the scores."""
         torch.sum(slopes[..., None], 1, keepdim=True, out=self.layers[-1].bias.grad)
-        column = slopes.to(self.dtype)[..., None]
         for slab in self._slabs:
-            slab.backward(column)
+            slab.backward(slopes)
 
 
 class _Slab:
@@ -121,9 +132,9 @@ class _Slab:
             return torch.bmm(below, self.weights[-1]).squeeze(-1).float()
         return torch.mul(below, self.weights[-1].mT, out=self.slopes[-1]).sum(-1).float()
 
-    def backward(self, column: Tensor) -> None:
-        """Write the gradients for the slopes ``column (all members, rows, 1)`` of the scores."""
-        column, last, hidden = column[self.own], self.weights[-1], self.hidden[-1]
+    def backward(self, slopes: Tensor) -> None:
+        """Write the gradients for the slopes ``(all members, rows)`` of the scores."""
+        column, last, hidden = slopes[self.own].to(self.inputs.dtype)[..., None], self.weights[-1], self.hidden[-1]
         slopes = self.slopes[-1]
         if self.by_product:
             self._keep(-1, torch.bmm(column.mT, hidden).mT)

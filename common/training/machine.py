@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import torch
 
 from common.results import processor
+from common.training.kernel import use_where_it_pays
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,8 @@ def prepare(device: str = "auto", precision: str = "auto") -> Machine:
         torch.set_num_threads(int(threads))
     _keep_pages()
     _fast_fp32_products()
+    if bf16 and chosen.type == "cpu":
+        use_where_it_pays()
     return Machine(chosen, torch.bfloat16 if bf16 else None)
 
 
