@@ -8,6 +8,7 @@ from collections.abc import Callable
 import numpy as np
 import torch
 
+from common.training.kernel import use_where_it_pays
 from common.training.machine import prepare
 
 
@@ -25,6 +26,7 @@ def best_of(function: Callable[[], object], repeats: int = 5) -> float:
 def compare() -> list[dict[str, object]]:
     """Return rows (what, ours, plain, ratio) of the nearest neighbours, the slices and the stacked critics."""
     prepare("cpu")  # the allocator as jobs have it; the plain loops profit from it too
+    use_where_it_pays()  # the stacks are in bf16
     return [*_neighbours(), *_slices(), *_stacks()]
 
 
