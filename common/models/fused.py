@@ -9,7 +9,7 @@ takes 4.7.
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
@@ -76,33 +76,47 @@ class Member:
             integer(inputs.stride(0)),
         )
         self.activations = _pointers([hidden.data_ptr() for hidden in self.hidden])
+        parameters = [*(layer.weight for layer in layers), *(layer.bias for layer in layers)]
+        self.parameters = _Addresses(lambda: parameters, own)
+        self.grads = _Addresses(lambda: [parameter.grad for parameter in parameters], own)
 
     def forward(self) -> Tensor:
         """Return scores without the last bias, ``(1, rows)`` in fp32, of what lies in the inputs."""
-        weights, biases = self._parameters()
         scores = ctypes.c_void_p(self.scores.data_ptr())
-        _check(self.kernel.critic_forward(*self.shape, weights, biases, self.activations, scores))
+        _check(self.kernel.critic_forward(*self.shape, *self.parameters(), self.activations, scores))
         return self.scores
 
     def backward(self, slopes: Tensor) -> None:
         """Write the gradients for the slopes ``(all members, rows)`` of the last forward pass's scores."""
         own = slopes[self.own].float().contiguous()
-        grads = [_pointers([self._at(p.grad) for p in some]) for some in self._tensors()]
         slopes_at = ctypes.c_void_p(own.data_ptr())
-        _check(self.kernel.critic_backward(*self.shape, *self._parameters(), self.activations, slopes_at, *grads))
+        _check(self.kernel.critic_backward(*self.shape, *self.parameters(), self.activations, slopes_at, *self.grads()))
 
-    def _tensors(self) -> tuple[list[Tensor], list[Tensor]]:
-        return [layer.weight for layer in self.layers], [layer.bias for layer in self.layers]
 
-    def _parameters(self) -> list[ctypes.Array[ctypes.c_void_p]]:
-        """Return where weights and biases lie now: a parameter may have been given other storage since."""
-        return [_pointers([self._at(p) for p in some]) for some in self._tensors()]
+class _Addresses:
+    """Where one member's parts of some tensors lie: weights and then biases, an array of pointers each.
 
-    def _at(self, values: Tensor) -> int:
-        """Return the address of this member's part, after a look at what the kernel takes for granted."""
+    Looked at anew where a tensor has been given other storage.
+    """
+
+    def __init__(self, tensors: Callable[[], list[Tensor]], own: int) -> None:
+        self.tensors, self.own = tensors, own
+        self._known, self._arrays = list[int](), list[ctypes.Array[ctypes.c_void_p]]()
+
+    def __call__(self) -> list[ctypes.Array[ctypes.c_void_p]]:
+        tensors = self.tensors()
+        starts = [values.data_ptr() for values in tensors]
+        if starts != self._known:
+            found = [start + self._offset(values) for start, values in zip(starts, tensors, strict=True)]
+            half = len(found) // 2
+            self._known, self._arrays = starts, [_pointers(found[:half]), _pointers(found[half:])]
+        return self._arrays
+
+    def _offset(self, values: Tensor) -> int:
+        """Return the bytes before this member's part, after a look at what the kernel takes for granted."""
         if values.dtype != torch.float32 or not values.is_contiguous():
             raise ValueError(f"the fused kernel reads contiguous fp32 parameters, got {values.dtype}")
-        return values.data_ptr() + self.own * values.stride(0) * values.element_size()
+        return self.own * values.stride(0) * values.element_size()
 
 
 def _pointers(addresses: list[int]) -> ctypes.Array[ctypes.c_void_p]:
