@@ -24,7 +24,7 @@ SOURCE = Path(__file__).with_name("critic_bf16.c")
 # Part of the code's fingerprint, which reads Python alone: another kernel is other code.
 DIGEST = "8cf06ea765dd6d991ef64759c45bcbcb80de7a3fd658495c7463a93ab1f126fd"
 _NEEDS = ("avx512f", "avx512bw", "avx512vl", "avx512dq", "avx512_bf16", "fma")
-_FLAGS = ("-O3", "-shared", "-fPIC", *(f"-m{name.replace('_', '')}" for name in _NEEDS))
+_FLAGS = ("-O3", "-fno-strict-aliasing", "-shared", "-fPIC", *(f"-m{name.replace('_', '')}" for name in _NEEDS))
 
 
 def suits() -> bool:
@@ -48,7 +48,8 @@ def library() -> ctypes.CDLL | None:
     if not compiler:
         return _without("no C compiler found (cc, gcc, clang, or what CC names)")
     try:
-        return ctypes.CDLL(str(_built(compiler, f"{SOURCE.stem}-{DIGEST[:12]}.so")))
+        made = hashlib.sha256(source + " ".join(_FLAGS).encode()).hexdigest()
+        return ctypes.CDLL(str(_built(compiler, f"{SOURCE.stem}-{made[:12]}.so")))
     except subprocess.CalledProcessError as error:
         said = error.stderr.decode(errors="replace").strip() or f"exit status {error.returncode}"
         return _without(f"{compiler[0]}: {said.splitlines()[0]}")
