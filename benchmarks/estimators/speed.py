@@ -8,6 +8,7 @@ from collections.abc import Callable
 import numpy as np
 import torch
 
+from common.models import fused
 from common.training.kernel import use_where_it_pays
 from common.training.machine import prepare
 
@@ -86,34 +87,55 @@ def _slices() -> list[dict[str, object]]:
 
 
 def _stacks() -> list[dict[str, object]]:
-    return [_stack(batch, members) for batch, members in ((4000, 10), (4000, 1), (100, 10), (100, 1))]
+    rows = [_stack(batch, members) for batch, members in ((4000, 10), (4000, 1), (100, 10), (100, 1))]
+    if fused.in_use() is None:
+        return rows
+    return [*rows, *(_kernel(batch, members) for batch, members in ((4000, 5), (4000, 1), (100, 1)))]
 
 
-def _stack(batch: int, members: int) -> dict[str, object]:
-    """Seconds per seed and step of a ReMINE critic 23-100-100-1: a stacked fit against one eager loop."""
-    from torch.utils.data import DataLoader, TensorDataset
+def _kernel(batch: int, members: int) -> dict[str, object]:
+    """Seconds per seed and step of a stacked fit with the fused kernel against one product after another."""
+    kernel, seconds = fused.in_use(), []
+    for library in (kernel, None):
+        fused.use(library)
+        train, steps = _stacked_fit(batch, members)
+        seconds.append(best_of(train, 4) / steps / members)
+    fused.use(kernel)
+    return _row(f"{_named(batch, members)}, fused kernel", "ours, product by product", *seconds)
 
+
+def _named(batch: int, members: int) -> str:
+    return f"ReMINE, batch {batch:,}, {members} seed{'s' if members > 1 else ''}: per seed and step"
+
+
+def _stacked_fit(batch: int, members: int) -> tuple[Callable[[], object], int]:
+    """Return some passes of a bf16 ReMINE fit 23-100-100-1 on twelve batches of drawn rows, and their steps."""
     from common.estimators.critic_fit import CriticFit
     from common.losses.climb import RemineObjective
     from common.models.stacked import StackedJointCritic
 
-    rows = 12 * batch
-    x, z = torch.randn(rows, 20), torch.randn(rows, 3)
+    x, z = (torch.randn(12 * batch, d, generator=torch.Generator().manual_seed(d)) for d in (20, 3))
     generators = [torch.Generator().manual_seed(k) for k in range(members)]
     critic = StackedJointCritic(20, 3, (100, 100), generators)
     data = x.expand(members, -1, -1), z.expand(members, -1, -1)
     autocast = torch.bfloat16
     fit = CriticFit(*data, critic, RemineObjective(), batch=batch, lr=1e-4, generators=generators, autocast=autocast)
     passes = 1 if batch > 1000 else 10
+    return lambda: fit.train(fit.passes + passes), 12 * passes
 
-    def ours() -> None:
-        fit.train(fit.passes + passes)
+
+def _stack(batch: int, members: int) -> dict[str, object]:
+    """Seconds per seed and step of a ReMINE critic 23-100-100-1: a stacked fit against one eager loop."""
+    from torch.utils.data import DataLoader, TensorDataset
+
+    ours, steps = _stacked_fit(batch, members)
+    x, z = torch.randn(12 * batch, 20), torch.randn(12 * batch, 3)
 
     def eager() -> None:
         layers = [torch.nn.Linear(23, 100), torch.nn.ReLU(), torch.nn.Linear(100, 100), torch.nn.ReLU()]
         network = torch.nn.Sequential(*layers, torch.nn.Linear(100, 1))
         optimiser = torch.optim.Adam(network.parameters(), lr=1e-4)
-        for _ in range(passes):
+        for _ in range(steps // 12):
             for xb, zb in DataLoader(TensorDataset(x, z), batch_size=batch, shuffle=True):
                 mixed = zb[torch.randperm(len(zb))]
                 joint, marginal = network(torch.cat([xb, zb], 1)), network(torch.cat([xb, mixed], 1))
@@ -123,6 +145,6 @@ def _stack(batch: int, members: int) -> dict[str, object]:
                 loss.backward()
                 optimiser.step()
 
-    steps = 12 * passes
-    name = f"ReMINE, batch {batch:,}, {members} seed{'s' if members > 1 else ''}: per seed and step"
-    return _row(name, "eager DataLoader loop", best_of(ours, 3) / steps / members, best_of(eager, 3) / steps)
+    return _row(
+        _named(batch, members), "eager DataLoader loop", best_of(ours, 3) / steps / members, best_of(eager, 3) / steps
+    )
