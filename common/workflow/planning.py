@@ -24,7 +24,7 @@ def show_plan(plan: Plan) -> int:
     are listed where no paper is named.
     """
     shown = table(plan.headline(), _COLUMNS, 3)
-    rates = measured_rates(plan.root, plan.device)
+    rates = measured_rates(plan.root, plan.device, plan.settings.precision)
     for own in listed(plan):
         _add(shown, plan, own, rates)
     CONSOLE.print(shown)

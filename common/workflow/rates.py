@@ -22,20 +22,21 @@ class Rates:
     large_per_second: float
 
 
-def measured_rates(root: Path, device: str) -> Rates:
-    """Return this machine's rates, measured in a few seconds and kept below ``results/`` until deleted.
+def measured_rates(root: Path, device: str, precision: str) -> Rates:
+    """Return this machine's rates at a precision, measured in a few seconds and kept below ``results/`` until deleted.
 
-    They are those of the precision that ``auto`` chooses: with ``precision=fp32`` convolutions may take twice as long.
+    Each precision (``auto``, ``fp32``, ``bf16``) is measured for itself: between two a factor of two is common.
     """
     import torch
 
-    path = Path(root) / "results" / f"rates-{platform.node() or 'machine'}-{device}-{torch.__version__}.json"
+    name = f"rates-{platform.node() or 'machine'}-{device}-{precision}-{torch.__version__}.json"
+    path = Path(root) / "results" / name
     kept = _kept(path)
     if kept is not None:
         return kept
-    small, large = _step_seconds(device, 64), _step_seconds(device, 4000)
+    small, large = _step_seconds(device, precision, 64), _step_seconds(device, precision, 4000)
     flop = (4000 - 64) * _FLOP_PER_ROW
-    conv, spectral = (_convolution_rate(device, *shape) for shape in _CONVOLUTIONS)
+    conv, spectral = (_convolution_rate(device, precision, *shape) for shape in _CONVOLUTIONS)
     found = Rates(flop / max(large - small, 1e-6), small, 3.0, conv, spectral)
     write_atomically(path, json.dumps(asdict(found)))
     return found
@@ -56,7 +57,7 @@ def _kept(path: Path) -> Rates | None:
 _FLOP_PER_ROW = 2 * 12_400 * 2 * 3
 
 
-def _step_seconds(device: str, batch: int) -> float:
+def _step_seconds(device: str, precision: str, batch: int) -> float:
     """Return the least seconds of one optimiser step of one critic at a batch size, on one thread.
 
     On a CPU they are processor seconds: what else the machine does just then must not enter the estimate.
@@ -68,7 +69,7 @@ def _step_seconds(device: str, batch: int) -> float:
     from common.models.stacked import StackedJointCritic
     from common.training.machine import prepare
 
-    machine = prepare(device)
+    machine = prepare(device, precision)
     torch.set_num_threads(1)  # as jobs run: one thread each, side by side
     clock = time.process_time if machine.device.type == "cpu" else time.perf_counter
     x, y = torch.randn(1, 8000, 20, device=machine.device), torch.randn(1, 8000, 3, device=machine.device)
@@ -89,14 +90,14 @@ def _step_seconds(device: str, batch: int) -> float:
 _CONVOLUTIONS = ((3, 64, 32, 16), (7, 48, 28, 32))
 
 
-def _convolution_rate(device: str, kernel: int, channels: int, side: int, images: int) -> float:
+def _convolution_rate(device: str, precision: str, kernel: int, channels: int, side: int, images: int) -> float:
     """Return operations a second, as direct sums, of a convolution with BatchNorm and ReLU, forward and backward."""
     import torch
 
     from common.models.plain_conv import PlainConvEncoder
     from common.training.arrange import arrange, prepare_for_convolutions
 
-    machine = prepare_for_convolutions(device, kernel=kernel)
+    machine = prepare_for_convolutions(device, precision, kernel)
     torch.set_num_threads(1)
     net = arrange(PlainConvEncoder((channels, channels), kernel, inputs=channels), machine)
     x = torch.randn(images, channels, side, side, device=machine.device, requires_grad=True)

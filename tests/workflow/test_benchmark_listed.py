@@ -16,7 +16,7 @@ from common.workflow.resolve import resolve
 def plan_of(tmp_path, monkeypatch):
     checkout = copy_checkout(tmp_path / "checkout")
     shutil.copytree(ROOT / "benchmarks/removal", checkout / "benchmarks/removal")
-    monkeypatch.setattr(planning, "measured_rates", lambda root, device: Rates(1e9, 1e-3, 1.0, 1e9, 1e9))
+    monkeypatch.setattr(planning, "measured_rates", lambda root, device, precision: Rates(1e9, 1e-3, 1.0, 1e9, 1e9))
     monkeypatch.setattr(planning.cost, "seconds", lambda config, seeds, rates, read: 1.0)
     return lambda papers: resolve(checkout, {"scale": "quick", "papers": papers})
 
