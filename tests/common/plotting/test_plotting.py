@@ -3,8 +3,10 @@
 import numpy as np
 import pytest
 from matplotlib import pyplot as plt
+from PIL import Image
 
-from common.plotting import band, curves, figure, finish, in_words
+from common.plotting import band, curves, figure, finish, in_words, save
+from common.plotting.figure import made_by
 from tests.handmade import made
 
 RECORD = made()
@@ -66,3 +68,30 @@ def test_a_long_stamp_lengthens_the_figure_and_stays_inside_it(axes):
     assert stamp.y0 >= 0
     assert stamp.x1 <= fig.bbox.x1
     assert stamp.y1 <= axes.get_tightbbox().y0
+
+
+@pytest.fixture
+def saved(tmp_path, axes):
+    paths = [tmp_path / f"f.{kind}" for kind in ("png", "svg", "pdf")]
+    save(finish(axes.figure, "A title", [RECORD], "a note"), paths)
+    return paths
+
+
+def test_a_saved_figure_says_what_it_shows_and_which_code_made_it(saved):
+    png, svg, pdf = saved
+    stamp = "scale quick  ·  variant v  ·  1 seed  ·  d (generated)  ·  a note"
+    words = f"A title. {stamp}. Made at commit {RECORD.provenance.commit}"
+    assert Image.open(png).text["Description"] == words
+    assert f"<dc:description>{words}</dc:description>" in svg.read_text("utf-8")
+    assert words[:20].encode("utf-16-be") in pdf.read_bytes()
+
+
+def test_changes_of_ones_own_are_told_of_the_commit():
+    changed = RECORD.model_copy(update={"provenance": RECORD.provenance.model_copy(update={"dirty": True})})
+    commit = RECORD.provenance.commit[:12]
+    assert made_by([RECORD, changed]) == f"Made at commit {commit}, {commit} with changes"
+
+
+def test_a_figure_that_nobody_finished_is_saved_without_words(tmp_path, axes):
+    save(axes.figure, [tmp_path / "f.png"])
+    assert "Description" not in Image.open(tmp_path / "f.png").text
