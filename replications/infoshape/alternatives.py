@@ -38,6 +38,7 @@ from common.workflow.job import main as run_job
 from replications.infoshape import method
 from replications.infoshape.encoder import TrainedEncoder
 from replications.infoshape.probing import probe
+from replications.infoshape.protocol import batches_of, probe_batches
 from replications.infoshape.sample import Sample, draw, origin
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -99,6 +100,7 @@ class Shaping:
 
     def __init__(self, job: Job, seeds: list[int]) -> None:
         self.p, self.seeds, self.variant = job.config.params, seeds, job.config.cell.variant
+        batches_of(self.p), probe_batches(self.p, "probe_batch")  # refuse what does not fit before anything is trained
         self.device = prepare(job.config.device, "fp32").device
         self.whole = draw(seeds, self.p["n_per_class"], "data").to(self.device)
         self.encoder = TrainedEncoder(seeds, self.p["encoder_lr"], self.device)
@@ -197,9 +199,9 @@ def work(experiment: str, p: dict[str, Any]) -> Work:  # noqa: ARG001
     """Return the optimiser steps and operations of one seed, for the plan."""
     pairs = p["batch"] ** 2
     steps = p["encoder_epochs"] * (p["privacy_steps"] + p["utility_steps"])
-    probes = 2 * p["probe_epochs"] * round(1.6 * p["n_per_class"])
-    flop = steps * pairs * 6 * (100 * 100 + 300) + probes * 6 * 400
-    return Work(steps + probes / p["probe_batch"], flop)
+    probes = 2 * p["probe_epochs"]
+    flop = steps * pairs * 6 * (100 * 100 + 300) + probes * round(1.6 * p["n_per_class"]) * 6 * 400
+    return Work(steps + probes * probe_batches(p, "probe_batch"), flop)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

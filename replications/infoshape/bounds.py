@@ -23,6 +23,7 @@ from common.workflow.job import Job, Outcome
 from common.workflow.job import main as run_job
 from replications.infoshape.codes import codes_of
 from replications.infoshape.probing import probe
+from replications.infoshape.protocol import probe_batches
 from replications.infoshape.sample import Sample, draw, origin
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -32,6 +33,7 @@ def run(job: Job, seeds: list[int]) -> tuple[dict[int, Outcome], Origin, str]:
     """Train a fresh classifier per shown epoch on four fifths of the rows, judge it on the rest."""
     p, cell = job.config.params, job.config.needs[0]
     device = prepare(job.config.device, "fp32").device
+    probe_batches(p)  # refuses a batch that does not fit before anything is drawn
     whole = draw(seeds, p["n_per_class"], "data")
     settings = ProbeSettings((p["hidden"],), p["batch"], p["epochs"], p["lr"], p["momentum"])
     progress = Progress(f"infoshape bounds, seeds {seeds}", len(p["states"]) * len(seeds) * p["epochs"])
@@ -52,7 +54,7 @@ def work(experiment: str, p: dict[str, Any]) -> Work:  # noqa: ARG001
     """Return the optimiser steps and operations of one seed, for the plan."""
     rows = round(2 * p["n_per_class"] * (1 - p["test_share"]))
     passes = len(p["states"]) * p["epochs"]
-    return Work(passes * (rows // p["batch"]), passes * rows * 6 * p["hidden"] * 4)
+    return Work(passes * probe_batches(p), passes * rows * 6 * p["hidden"] * 4)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

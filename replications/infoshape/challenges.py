@@ -42,8 +42,13 @@ def noise(record: Record) -> float:
     return record.metrics["late_sd"] / mean if mean > STUCK else -math.inf
 
 
+def converged(record: Record) -> bool:
+    """Return whether a run left zero and stayed away from it: one that collapses late is another failure."""
+    return noise(record) > 0 and record.metrics.get("late_lowest", -math.inf) > 0
+
+
 def spike(record: Record) -> float:
-    """Return the largest jump against the late median."""
+    """Return the largest jump against the median of the iterations around it."""
     return record.metrics.get("spike", -math.inf)
 
 
@@ -82,7 +87,7 @@ def failures(records: Sequence[Record], title: str) -> Figure:
     conv = of(records, "failures", "conv")
     level = {r.seed: r.metrics.get("late_mean", math.inf) for r in conv}
     stuck = min(conv, key=lambda r: abs(level[r.seed]))
-    noisy = max(conv, key=noise)
+    noisy = max([r for r in conv if converged(r)] or conv, key=noise)
     every = [r for v in ("dense", "dense_warm", "dense_hot") for r in of(records, "failures", v)]
     spiky = max([r for r in every if not r.metrics["lost"]] or every, key=spike)
     # The latest loss shows most of the curve before it; a run that was never lost only where none was.
@@ -108,7 +113,7 @@ def drawn_of(shown: Sequence[Record]) -> str:
     words = [f"light: {light}", f"dark: moving average ({SMOOTHING}) of these"]
     words += ["dotted: lowest and highest of all"] if every > 1 else []
     words += ["triangles: not finite"] if any(r.metrics["lost"] for r in shown) else []
-    return f"{', '.join(words)}; jump: from the median of the last fifth"
+    return f"{', '.join(words)}; jump: from the median around it"
 
 
 def staircase(records: Sequence[Record], title: str) -> Figure:

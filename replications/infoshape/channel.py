@@ -30,6 +30,7 @@ from common.workflow.job import Job, Outcome
 from common.workflow.job import main as run_job
 from replications.infoshape import method
 from replications.infoshape.codes import codes_of, named
+from replications.infoshape.protocol import batches_of, heldout_batches
 from replications.infoshape.sample import DIM, RHOS, draw, origin
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -92,10 +93,10 @@ def judge_linear(job: Job, seeds: list[int]) -> tuple[dict[int, Outcome], Origin
     """Set ReMINE's estimate, the bracket and the closed form side by side for linear encoders."""
     p = job.config.params
     machine = prepare(job.config.device, job.config.precision)
+    batches, fresh_batches = batches_of(p), heldout_batches(p)
     sample, fresh = draw(seeds, p["n_per_class"], "data"), draw(seeds, p["heldout"] // 2, "heldout")
     w = linear_encoders(seeds)
     clean, clean_fresh = sample.x @ w.mT, fresh.x @ w.mT
-    batches = sample.x.shape[1] // p["batch"]
     total = len(p["sigmas"]) * p["passes"] * batches * len(seeds)
     metrics: list[dict[str, float]] = [{} for _ in seeds]
     checkpoint = Checkpoint(job.checkpoint_path(seeds), job.config.checkpoint_seconds)
@@ -110,7 +111,7 @@ def judge_linear(job: Job, seeds: list[int]) -> tuple[dict[int, Outcome], Origin
         fit = fits.train(f"{sigma:g}", _fit(job, seeds, (sample.x, noisy), sigma, machine), p["passes"])
         with torch.no_grad():
             own = _mean_bound(fit, sample.x, noisy, seeds, p["final_batches"], sigma)
-            held = _mean_bound(fit, fresh.x, noisy_fresh, seeds, fresh.x.shape[1] // p["batch"], sigma)
+            held = _mean_bound(fit, fresh.x, noisy_fresh, seeds, fresh_batches, sigma)
         for k, seed in enumerate(seeds):
             random = generator("infoshape", "channel", seed, "draws")
             truth, label = linear_information(w[k], sigma, p["draws"], random)
@@ -183,7 +184,7 @@ def work(experiment: str, p: dict[str, Any]) -> Work:
     )  # distance, exponential and sum of a pair
     if experiment == "channel":
         return Work(0, 3 * kernels)
-    steps = len(p["sigmas"]) * p["passes"] * (rows // p["batch"])
+    steps = len(p["sigmas"]) * p["passes"] * batches_of(p)
     return Work(steps, kernels + steps * 2 * p["batch"] * 6 * (23 * 100 + 100 * 100 + 100))
 
 

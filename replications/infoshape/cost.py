@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from common.workflow.cost import Work
+from replications.infoshape.protocol import batches_of, probe_batches
 
 
 def work(experiment: str, p: dict[str, Any]) -> Work:
@@ -15,9 +16,9 @@ def work(experiment: str, p: dict[str, Any]) -> Work:
         return Work(p["epochs"], p["epochs"] * 6 * 784 * 784)
     if experiment == "classifier":
         rows = round(2 * p["n_per_class"] * (1 - p["test_share"]))
-        steps = 3 * p["epochs"] * (rows // p["batch"])
+        steps = 3 * p["epochs"] * probe_batches(p)
         return Work(steps, p["epochs"] * rows * 6 * p["hidden"] * (20 + 3 + 3 + 3))
-    batches = int(2 * p["n_per_class"] * p["train_share"]) // p["batch"]
+    batches = batches_of(p)
     pairs = ((40, p["privacy_passes"]), (21, p["utility_passes"]))
     if experiment != "raw":
         pairs = ((23, p["privacy_passes"] * p["encoder_epochs"]), (4, p["utility_passes"] * p["encoder_epochs"]))

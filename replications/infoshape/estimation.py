@@ -16,6 +16,7 @@ from common.training.resume import ResumableFits
 from common.training.seeding import generator
 from common.workflow.job import Job, Outcome
 from replications.infoshape import method
+from replications.infoshape.protocol import heldout_batches
 from replications.infoshape.sample import Sample, draw
 
 
@@ -26,6 +27,7 @@ class Estimation:
         self.job, self.seeds, self.p = job, seeds, job.config.params
         self.machine: Machine = prepare(job.config.device, job.config.precision)
         device = self.machine.device
+        self.fresh_batches = heldout_batches(self.p)
         share = self.p["train_share"]
         self.sample: Sample = draw(seeds, self.p["n_per_class"], "data").head(share).to(device)
         self.fresh: Sample = draw(seeds, self.p["heldout"] // 2, "heldout").to(device)
@@ -78,10 +80,8 @@ class Estimation:
         """Keep one estimate: its value, the chart's last points, the penalised value, the value on fresh data."""
         points = self.p["chart_points"]
         with torch.no_grad():
-            batches = fresh[0].shape[1] // self.p["batch"]
-            heldout = torch.stack(
-                list(fit.bounds(*fresh, batches=batches, generators=self.draws(f"{name}/heldout")))
-            ).mean(0)
+            drawn = self.draws(f"{name}/heldout")
+            heldout = torch.stack(list(fit.bounds(*fresh, batches=self.fresh_batches, generators=drawn))).mean(0)
         found = {
             name: value,
             f"{name}_chart": last_value(fit.values, points),
@@ -108,8 +108,3 @@ class Estimation:
             status = "diverged" if seed in self.stopped else "ok"
             found[seed] = Outcome(self.metrics[k], self.series[k], status, self.stopped.get(seed, ""))
         return found
-
-
-def batches_of(p: dict[str, Any]) -> int:
-    """Return the batches of one pass over a seed's training rows."""
-    return int(2 * p["n_per_class"] * p["train_share"]) // p["batch"]

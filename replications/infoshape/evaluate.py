@@ -19,6 +19,7 @@ from common.workflow.job import Job, Outcome
 from common.workflow.job import main as run_job
 from replications.infoshape.codes import codes_of
 from replications.infoshape.probing import probe
+from replications.infoshape.protocol import probe_batches
 from replications.infoshape.sample import Sample, draw, origin
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -28,6 +29,7 @@ def run(job: Job, seeds: list[int]) -> tuple[dict[int, Outcome], Origin, str]:
     """Train fresh classifiers on X, on the untrained code and on the trained code; judge them on held-out rows."""
     p, cell = job.config.params, job.config.needs[0]
     device = prepare(job.config.device, "fp32").device
+    probe_batches(p)  # refuses a batch that does not fit before anything is drawn
     whole = draw(seeds, p["n_per_class"], "data")
     inputs = {
         "raw": whole.x,

@@ -21,7 +21,8 @@ from common.workflow.job import Job, Outcome
 from common.workflow.job import main as run_job
 from replications.infoshape import method
 from replications.infoshape.encoder import TrainedEncoder
-from replications.infoshape.estimation import Estimation, batches_of
+from replications.infoshape.estimation import Estimation
+from replications.infoshape.protocol import batches_of, check_normalisers
 from replications.infoshape.sample import origin
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -53,6 +54,7 @@ class Shaping(Estimation):
 
     def __init__(self, job: Job, seeds: list[int]) -> None:
         p = job.config.params
+        check_normalisers(p)
         super().__init__(job, seeds, _shaping_steps(p) * len(seeds))
         self.encoder = TrainedEncoder(seeds, p["encoder_lr"], self.machine.device)
         self.net, self.adam = self.encoder.net, self.encoder.adam
@@ -102,10 +104,11 @@ class Shaping(Estimation):
             z, fresh_z = self.net(x).float(), self.net(self.fresh.x).float()
         privacy = self.fit(f"leakage_{e}", x, z, p["privacy_passes"])
         utility = self.fit(f"utility_{e}", z, labels, p["utility_passes"]) if p["utility_passes"] else None
-        bound = privacy.objective if p["objective_gradient"] else donsker_varadhan
+        penalised = p["objective_gradient"]
+        bounds = tuple(fit.objective if fit and penalised else donsker_varadhan for fit in (privacy, utility))
         final = (self.draws(f"leakage_{e}/final"), self.draws(f"utility_{e}/final"))
         leakage, gained = method.encoder_gradient(
-            self.net, x, labels, privacy, utility, self.weights(), p["final_batches"], final, bound
+            self.net, x, labels, privacy, utility, self.weights(), p["final_batches"], final, bounds
         )
         self.adam.step()
         self.note(f"leakage_{e}", privacy, leakage, (self.fresh.x, fresh_z))

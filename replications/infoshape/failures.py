@@ -120,6 +120,17 @@ def train(
     return values + [math.nan] * (p["iterations"] - len(values))
 
 
+def jumps(curve: Tensor, window: int) -> Tensor:
+    """Return how far each estimate lies from the median of the ``window`` iterations around it.
+
+    Of these alone, not of the whole run: a curve that climbs from zero has no spike. A median, since the mean would be
+    moved by what is looked for.
+    """
+    half = min(window // 2, len(curve) - 1)
+    mirrored = torch.cat([curve[1 : half + 1].flip(0), curve, curve[len(curve) - half - 1 : -1].flip(0)])
+    return (curve - mirrored.unfold(0, 2 * half + 1, 1).median(1).values).abs()
+
+
 def describe(values: list[float], p: dict[str, Any]) -> Outcome:
     """Return what became of one run: its late mean and sd, largest jump, and where it stopped being finite."""
     curve = torch.tensor(values, dtype=torch.float64)
@@ -129,7 +140,6 @@ def describe(values: list[float], p: dict[str, Any]) -> Outcome:
     early, late = alive[fifth : 2 * fifth], alive[-fifth:]
     metrics = {"lost": float(finite < len(curve)), "last_finite": float(finite)}
     if len(late) > 1:
-        # A spike is a jump against the median of the run's late part: the mean and sd would be moved by it.
         metrics |= {
             "late_mean": float(late.mean()),
             "late_sd": float(late.std()),
@@ -137,7 +147,8 @@ def describe(values: list[float], p: dict[str, Any]) -> Outcome:
             "late_median": float(late.median()),
             "highest": float(alive.max()),
             "lowest": float(alive.min()),
-            "spike": float((alive - late.median()).abs().max()),
+            "late_lowest": float(late.min()),
+            "spike": float(jumps(alive, max(5, p["iterations"] // 50)).max()),
         }
     block = max(1, len(values) // p["shown_points"])
     points = [part[-1] for part in curve.split(block)]

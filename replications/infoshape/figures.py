@@ -25,6 +25,7 @@ from replications.infoshape.reading import final
 
 H_L = math.log(2)
 PUBLISHED = Path(__file__).with_name("published.csv")
+PRINTED = (0, 5, 9)  # encoder epochs of the panels (a) to (c) of Figures 4-5 to 4-9
 ENTROPY_PRINTED = 8.79  # eq. (3.5): the entropy of one component, printed as H(X) (README, "Why 8.79 is not H(X)")
 
 
@@ -61,17 +62,23 @@ def single(artefact: str, metric: str, experiment: str, name: str, symbol: str, 
     return make
 
 
-def epochs(artefact: str, experiment: str, quantity: str, symbol: str, bound: tuple[float, str]) -> Callable:
-    """Return a figure of three charts, one per shown encoder epoch, values = mean of the final batches."""
+def epochs(
+    artefact: str, experiment: str, quantity: str, symbol: str, bound: tuple[float, str], shown: Sequence[int] = PRINTED
+) -> Callable:
+    """Return a figure of one chart per shown encoder epoch, values = mean of the final batches.
+
+    Panels (a) to (c) are the thesis'; an epoch that it trains and does not draw is marked as ours.
+    """
 
     def make(records: Sequence[Record], title: str) -> Figure:
-        shown, rows = (0, 5, 9), printed_for(PUBLISHED, artefact)
-        fig, panels = figure(3, width=3.1, height=3.0)
+        rows = printed_for(PUBLISHED, artefact)
+        fig, panels = figure(len(shown), width=3.1, height=3.0)
         runs = of(records, experiment)
-        for axes, letter, epoch in zip(panels, "abc", shown, strict=True):
-            name = f"{quantity}_{epoch}"
-            printed = chart(axes, runs, name, bound, rows[letter])
-            lines = [f"({letter}) encoder epoch {epoch}: {final(runs, name)}", printed]
+        letters = dict(zip(PRINTED, "abc", strict=True))
+        for axes, epoch in zip(panels, shown, strict=True):
+            name, letter = f"{quantity}_{epoch}", letters.get(epoch)
+            printed = chart(axes, runs, name, bound, rows.get(letter))
+            lines = [f"({letter or 'ours'}) encoder epoch {epoch}: {final(runs, name)}", printed]
             if quantity == "utility" and of(records, "bounds"):
                 lines.append(f"ours: cross-entropy bound {final(of(records, 'bounds'), f'ce_bound_{epoch}')}")
             axes.set_title("\n".join(lines), fontsize=8)
@@ -175,8 +182,11 @@ def identity(records: Sequence[Record], title: str) -> Figure:
     panels[-1].set_xlabel("epoch")
     panels[-1].set_ylabel("correlation of X and Z")
     reached = f"epoch 24: r = {final(records, 'correlation_24')}, printed {rows['epoch24'].printed}"
+    elsewhere = (
+        f"codes of other images: r = {final(records, 'others_24')} with these, {final(records, 'trained_24')} with X"
+    )
     drawn = ", ".join(filter(None, ["crosses: printed", in_words(len(records))]))
-    return finish(fig, title, records, f"seed {record.seed} shown; {reached}", drawn)
+    return finish(fig, title, records, f"seed {record.seed} shown; {reached}", elsewhere, drawn)
 
 
 LABEL = (H_L, "H(L) = ln 2")
@@ -200,7 +210,7 @@ FIGURES: dict[str, Callable[[Sequence[Record], str], Figure]] = {
     "fig4_6": epochs("fig4_6", "encoder_a", *LEAKAGE),
     "fig4_7": epochs("fig4_7", "encoder_b", *LEAKAGE),
     "fig4_8": epochs("fig4_8", "encoder_c", *LEAKAGE),
-    "fig4_9": epochs("fig4_9", "encoder_d", *LEAKAGE),
+    "fig4_9": epochs("fig4_9", "encoder_d", *LEAKAGE, shown=(*PRINTED, 24)),
     "channel_linear": beyond.channel_linear,
     "channel": beyond.channel,
     "attacker": beyond.attacker,

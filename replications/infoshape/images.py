@@ -39,16 +39,23 @@ def correlation(x: Tensor, z: Tensor) -> Tensor:
     return (x * z).sum(-1) / (x.norm(dim=-1) * z.norm(dim=-1))
 
 
-def first_image(job: Job) -> tuple[Tensor, Origin]:
-    """Return the first training image (28, 28) in [-1, 1], as the notebook normalises it, and its origin."""
+OTHERS = 200  # test images that an encoder trained on one image is shown
+
+
+def digits_of(job: Job) -> tuple[Tensor, Tensor, Origin]:
+    """Return the first training image (28, 28) and test images (n, 784), both in [-1, 1], and their origin.
+
+    The notebook normalises images so; those of the test split are ours.
+    """
     digits = load(job.config.dataset, **job.sources)
-    image = torch.from_numpy(digits.images[int(digits.splits["train"][0])].copy()).float()
-    return image[0] / 127.5 - 1, digits.origin
+    rows = [int(digits.splits["train"][0]), *map(int, digits.splits["test"][:OTHERS])]
+    images = torch.from_numpy(digits.images[rows].copy()).float()[:, 0] / 127.5 - 1
+    return images[0], images[1:].flatten(1), digits.origin
 
 
 def channels(job: Job, seeds: list[int]) -> tuple[dict[int, Outcome], Origin, str]:
     """Encode one digit with each seed's untrained convolutional encoder (Figure 3-1)."""
-    image, origin = first_image(job)
+    image, _, origin = digits_of(job)
     pooled = avg_pool2d(image[None, None, :27, :27], 3).reshape(1, -1)  # floor((28 - 3) / 3) + 1 = 9 of 28 rows
     outcomes = {}
     for seed in seeds:
@@ -67,7 +74,7 @@ def channels(job: Job, seeds: list[int]) -> tuple[dict[int, Outcome], Origin, st
 def correlate(job: Job, seeds: list[int]) -> tuple[dict[int, Outcome], Origin, str]:
     """Train a dense tanh encoder on -correlation(X, Z), one Adam step per epoch (Figure 3-2)."""
     p = job.config.params
-    image, origin = first_image(job)
+    image, others, origin = digits_of(job)
     x = image.reshape(1, 1, -1).expand(len(seeds), 1, -1)
     net = StackedMLP([784, 784], [generator("infoshape", "correlation", s) for s in seeds], final="tanh")
     adam = torch.optim.Adam(net.parameters(), lr=p["lr"])
@@ -81,11 +88,26 @@ def correlate(job: Job, seeds: list[int]) -> tuple[dict[int, Outcome], Origin, s
             series[k]["correlation"].append(value)
             if epoch in p["shown_epochs"]:
                 series[k][f"code_{epoch}"] = rounded(z[k, 0])
+                metrics[k] |= {f"{name}_{epoch}": value for name, value in on_others(net, image, others)[k].items()}
         adam.zero_grad(set_to_none=True)
         (-found.sum()).backward()
         adam.step()
     outcomes = {seed: Outcome(metrics[k], series[k]) for k, seed in enumerate(seeds)}
     return outcomes, origin, "fp32"
+
+
+@torch.no_grad()
+def on_others(net: StackedMLP, image: Tensor, others: Tensor) -> list[dict[str, float]]:
+    """Return what encoders trained on one image make of ``others (n, 784)``: is it the identity, or that image?
+
+    Per member mean correlations over the images: of a code with its own image (``others``) and with the trained one
+    (``trained``); and of the images themselves with the trained one (``alike``), which an identity would show there.
+    """
+    members = net.layers[0].weight.shape[0]
+    x = others.expand(members, *others.shape)
+    z, trained = net(x), image.flatten().expand_as(x)
+    found = {"others": correlation(x, z), "trained": correlation(trained, z), "alike": correlation(x, trained)}
+    return [{name: float(values[k].mean()) for name, values in found.items()} for k in range(members)]
 
 
 def rounded(values: Tensor) -> list[float | None]:

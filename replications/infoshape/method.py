@@ -66,18 +66,19 @@ def encoder_gradient(
     weights: dict[str, Tensor | float],
     batches: int,
     generators: tuple[Generators, Generators],
-    bound: Objective = donsker_varadhan,
+    bounds: tuple[Objective, Objective] = (donsker_varadhan, donsker_varadhan),
 ) -> tuple[Tensor, Tensor]:
     """Put dL/d(encoder) of eq. (4.1) into the encoder's ``.grad``; return the mean I(X;Z) and I(Z;L) per member.
 
     Both estimates are means over ``batches`` extra batches (section 4.1) of the bound with frozen statistics
-    networks; without ``utility`` the leakage is the only term (Figure 4-9).
+    networks; without ``utility`` the leakage is the only term (Figure 4-9). ``generators`` and ``bounds`` are the
+    leakage's and the utility's: a bound that keeps a moving average must not see the other's scores.
     """
     z = net(x).float()
     leaf = z.detach().requires_grad_()
     leakages, utilities = [], []
-    privacy_bounds = privacy.bounds(x, leaf, batches, generators[0], bound)
-    utility_bounds = utility.bounds(leaf, labels, batches, generators[1], bound) if utility else iter([])
+    privacy_bounds = privacy.bounds(x, leaf, batches, generators[0], bounds[0])
+    utility_bounds = utility.bounds(leaf, labels, batches, generators[1], bounds[1]) if utility else iter([])
     for leakage in privacy_bounds:
         gained = next(utility_bounds, torch.zeros_like(leakage))
         loss = lagrangian(leakage, gained, **weights)

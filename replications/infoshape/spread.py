@@ -21,17 +21,17 @@ from common.results.atomic import write_atomically
 FOLDER = Path(__file__).resolve().parent
 BEGIN, END = "<!-- spread: begin (generated) -->", "<!-- spread: end -->"
 CLAIMS = {
-    "fig3_2": "C1",
-    "fig3_5a": "C4a",
+    "fig3_2": "C1, C1b",
+    "fig3_5a": "C4a, C4d",
     "fig3_5b": "C4b, C4c",
     "fig3_6b": "C4b",
     "fig4_2": "C5a",
-    "fig4_3": "C5b",
-    "fig4_5": "C6",
+    "fig4_3": "C5b, C5c",
+    "fig4_5": "C6a, C6b",
     "fig4_6": "C7, C9",
     "fig4_7": "C8a",
     "fig4_8": "C8b",
-    "fig4_9": "C8c",
+    "fig4_9": "C8c, C8d, C9b",
 }
 SCALES = ("paper", "reduced")  # the first that has a number counts
 

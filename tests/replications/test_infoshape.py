@@ -9,7 +9,9 @@ import torch
 from common.data.gaussians import component_entropy, mixture_entropy, pair_information
 from common.estimators.critic_fit import CriticFit
 from common.evaluation.claims import read_claims
+from common.evaluation.probes import ProbeSettings, fit_binary_probes
 from common.losses.variational import donsker_varadhan, remine
+from common.models.stacked import StackedMLP
 from common.training.seeding import generator
 from common.workflow.config import load_paper, resolve_params
 from replications.infoshape import cost, images, method
@@ -25,8 +27,17 @@ def seeds(n):
     return [generator("test", k) for k in range(n)]
 
 
+def assert_layers(net, x, hidden, final=lambda v: v):
+    """A stack's output is that of its affine maps with ``hidden`` between and ``final`` behind them."""
+    value = x
+    for layer in net.layers[:-1]:
+        value = hidden(value @ layer.weight + layer.bias)
+    wanted = final(value @ net.layers[-1].weight + net.layers[-1].bias)
+    torch.testing.assert_close(net(x), wanted)
+
+
 class TestTables:
-    """Tables 3.3, 3.6 and 4.1 as parameter counts (the sheet's)."""
+    """Tables 3.3, 3.6 and 4.1: parameter counts (the sheet's) and the activations between layers."""
 
     def test_encoder(self):
         net = method.encoder(seeds(1))
@@ -41,12 +52,36 @@ class TestTables:
     def test_statistics_network(self, d_x, d_z, count):
         assert parameters(method.statistics_network(d_x, d_z, seeds(1))) == count
 
+    @pytest.mark.parametrize(("width", "count"), [(20, 2_201), (3, 501)])
+    def test_classifier(self, width, count):
+        settings = ProbeSettings((100,), batch=4, epochs=0, lr=0.4)
+        probe = fit_binary_probes(torch.zeros(1, 4, width), torch.zeros(1, 4, 1), settings, seeds(1), seeds(1))
+        assert parameters(probe) == count
+        assert_layers(probe, torch.randn(1, 6, width), torch.relu)
+
+    def test_hidden_layers_are_tanh_in_the_encoder_and_relu_in_statistics_networks(self):
+        assert_layers(method.encoder(seeds(1)), torch.randn(1, 6, 20), torch.tanh, torch.tanh)
+        critic = method.statistics_network(20, 3, seeds(1))
+        assert_layers(critic.network, torch.randn(1, 6, 23), torch.relu)
+
 
 class TestImages:
     def test_convolutional_encoder_is_table_3_1(self):
         net = images.convolutional_encoder(generator("test"))
         assert parameters(net) == 30
         assert net(torch.zeros(1, 1, 28, 28)).shape == (1, 3, 9, 9)
+
+    def test_an_identity_passes_other_images_and_a_constant_shows_the_trained_one(self):
+        net = StackedMLP([784, 784], seeds(2), final="tanh")
+        image, others = torch.rand(28, 28) - 0.5, torch.rand(5, 784) - 0.5
+        with torch.no_grad():
+            net.layers[0].weight.copy_(torch.stack([0.01 * torch.eye(784), torch.zeros(784, 784)]))
+            net.layers[0].bias.copy_(torch.stack([torch.zeros(1, 784), 0.01 * image.flatten()[None]]))
+        identity, constant = images.on_others(net, image, others)
+        alike = images.correlation(others, image.flatten().expand_as(others)).mean()
+        wanted = {"others": 1.0, "trained": float(alike), "alike": float(alike)}
+        assert identity == pytest.approx(wanted, abs=1e-4)
+        assert constant == pytest.approx({"others": float(alike), "trained": 1.0, "alike": float(alike)}, abs=1e-4)
 
     def test_correlation_is_torchs(self):
         x, z = torch.randn(2, 50), torch.randn(2, 50)
@@ -120,7 +155,7 @@ class TestOptimalCritic:
 
 
 class TestReMINE:
-    def test_ema_of_rate_one_would_be_the_plain_gradient_and_the_value_never_moves(self):
+    def test_the_moving_average_never_moves_the_value(self):
         joint, marginal = torch.randn(2, 64), torch.randn(2, 64)
         plain, averaged = method.ReMINE(), method.ReMINE(ema=True)
         for _ in range(3):
@@ -198,6 +233,24 @@ class TestEncoderGradient:
         torch.testing.assert_close(gained, i_zl.detach())
         for a, p in zip(found, net.parameters(), strict=True):
             torch.testing.assert_close(a, p.grad, rtol=1e-4, atol=1e-6)
+
+    def test_each_bound_sees_the_scores_of_its_own_critic_alone(self, parts):
+        sample, net, privacy, utility = parts
+        seen = ([], [])
+
+        def noting(k):
+            return lambda joint, marginal: seen[k].append(joint.detach()) or donsker_varadhan(joint, marginal)
+
+        weights = {"h_x": 8.0, "h_l": 0.7}
+        given = (net, sample.x, sample.labels, privacy, utility, weights, 3, (seeds(2), seeds(2)))
+        method.encoder_gradient(*given, (noting(0), noting(1)))
+        assert [len(scores) for scores in seen] == [3, 3]
+        with torch.no_grad():
+            z = net(sample.x)
+        for k, (fit, a, b) in enumerate([(privacy, sample.x, z), (utility, z, sample.labels)]):
+            alone = []
+            list(fit.bounds(a, b, 3, seeds(2), lambda joint, _, kept=alone: kept.append(joint) or joint.mean(-1)))
+            torch.testing.assert_close(torch.stack(seen[k]), torch.stack(alone))
 
     def test_critics_are_left_as_they_were(self, parts):
         _, _, privacy, utility = parts

@@ -98,3 +98,11 @@ class TestRuns:
         assert found.status == "ok"
         assert found.metrics["spike"] == pytest.approx(8)
         assert found.metrics["late_sd"] == pytest.approx(0)
+
+    @pytest.mark.parametrize("at", [0, 20, 50, 99])
+    def test_a_climb_is_no_spike_and_a_spike_on_it_is(self, at):
+        climb = [3 * (1 - math.exp(-i / 15)) for i in range(100)]
+        settings = SETTINGS | {"iterations": 100, "shown_points": 100}
+        assert describe(climb, settings).metrics["spike"] < 0.5
+        climb[at] += 5
+        assert describe(climb, settings).metrics["spike"] == pytest.approx(5, abs=0.5)

@@ -34,6 +34,15 @@ class TestFailures:
             assert {-8.0, 2.0} <= {line.get_ydata()[0] for line in axes.lines if line.get_linestyle() == ":"}
         assert "light: one estimate in 4, dark: moving average (0.6) of these, dotted: lowest and highest" in note(fig)
 
+    @pytest.mark.parametrize("collapsed", [0, 1])
+    def test_a_run_that_collapses_late_is_not_shown_as_one_that_converged(self, collapsed):
+        runs = [failure("conv", seed, [1.0, 1.1] * 50, 0.5, iterations=100) for seed in (0, 1)]
+        for run in runs:
+            falls = run.seed == collapsed
+            run.metrics.update(late_sd=1.6 if falls else 0.3, late_lowest=-17.0 if falls else 0.2)
+        fig = challenges.failures([*runs, failure("dense", 0, [1.0, 1.1] * 50, 0.5, iterations=100)], "t")
+        assert f"late sd 30% of the mean\nconv nets, seed {1 - collapsed}," in fig.axes[1].get_title(loc="left")
+
     def test_a_whole_run_needs_no_dots(self):
         whole = [1.0, 1.1] * 50
         runs = [failure(v, 0, whole, 1.0, iterations=100) for v in ("conv", "dense")]
@@ -60,9 +69,17 @@ class TestPrinted:
 
     def test_of_three_epochs_each_has_its_own(self):
         series = {f"leakage_{epoch}_curve": [0, 3] for epoch in (0, 5, 9)}
-        fig = FIGURES["fig4_9"]([made("encoder_d", "thesis", series=series)], "t")
+        fig = FIGURES["fig4_6"]([made("encoder_a", "thesis", series=series)], "t")
         titles = [axes.get_title(loc="left") for axes in fig.axes]
-        assert [title.split("printed ")[1] for title in titles] == [f"{v} (dashed)" for v in ("3.94", "3.69", "3.32")]
+        assert [title.split("printed ")[1] for title in titles] == [f"{v} (dashed)" for v in ("3.61", "3.67", "3.52")]
+
+    def test_the_last_epoch_of_d_is_drawn_though_the_thesis_prints_none(self):
+        series = {f"leakage_{epoch}_curve": [0, 3] for epoch in (0, 5, 9, 24)}
+        fig = FIGURES["fig4_9"]([made("encoder_d", "thesis", series=series, metrics={"leakage_24": 2.5})], "t")
+        *printed, last = [axes.get_title(loc="left") for axes in fig.axes]
+        assert [title.split("printed ")[1] for title in printed] == [f"{v} (dashed)" for v in ("3.94", "3.69", "3.32")]
+        assert last.startswith("(ours) encoder epoch 24: 2.5")
+        assert "printed" not in last
 
     def test_of_a_roc_it_keeps_its_digits_and_no_band_passes_one(self):
         tpr = {"raw": [1.0, 1.0], "untrained": [0.5, 1.0]}

@@ -34,6 +34,13 @@ def test_every_printed_number_but_the_closed_forms_has_its_claim():
     assert artefacts - set(spread.CLAIMS) == {"eq3_5"}
 
 
+def test_the_claims_it_names_are_the_papers():
+    from common.evaluation.claims import read_claims
+
+    named = {claim for told in spread.CLAIMS.values() for claim in told.split(", ")}
+    assert named <= {claim.id for claim in read_claims(spread.FOLDER / "claims.yaml")}
+
+
 @pytest.mark.parametrize("scales", [("quick", "reduced", "paper"), ("paper", "reduced", "quick")])
 def test_the_largest_scale_counts_and_quick_never(tmp_path, scales):
     head = "artefact,entry,metric,scale,mean\n"
