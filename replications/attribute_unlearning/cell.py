@@ -17,6 +17,7 @@ from common.training.progress import Progress
 from common.workflow.job import Job, Outcome
 from replications.attribute_unlearning import networks
 from replications.attribute_unlearning.data import read_pictures
+from replications.attribute_unlearning.settings import check
 
 
 class CellAtWork(ABC):
@@ -26,6 +27,7 @@ class CellAtWork(ABC):
     """
 
     def __init__(self, job: Job, seeds: list[int], p: Mapping[str, Any]) -> None:
+        check(job.config.cell.experiment, p)
         self.job, self.seeds, self.p = job, seeds, p
         self.machine = prepare_for_convolutions(job.config.device, job.config.precision)
         self.pictures = read_pictures(job, p)

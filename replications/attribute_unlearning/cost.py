@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from common.workflow.cost import Work
@@ -11,12 +12,15 @@ from common.workflow.cost import Work
 _FORWARD = {18: 0.555e9 / 32**2, 34: 1.159e9 / 32**2, 50: 1.298e9 / 32**2}
 _BELOW = {18: 0.52, 34: 0.44, 50: 0.43}
 _CHANNELS = {18: 128, 34: 128, 50: 512}
-_SIDES = {"cifar10": 32, "fairface": 64, "celeba": 64}  # at scale paper; a job that reads a training does not know it
 _MLP_EPOCHS = 40  # a fresh attacker's fit, as it went
+_WAYS, _MEETINGS = 3, 4  # of training that are clocked, and the steps that memory is the most of
 
 
 def work(experiment: str, p: dict[str, Any]) -> Work:
-    """Return the optimiser steps and operations of one seed (a multiply-add is two; backward is twice forward)."""
+    """Return the optimiser steps and operations of one seed (a multiply-add is two; backward is twice forward).
+
+    ``p`` are the job's own parameters over those of the training that it reads: sizes and depths are that one's.
+    """
     if experiment in ("lemmas", "attention"):
         return Work(0, 0)
     if experiment == "parallel":
@@ -24,13 +28,14 @@ def work(experiment: str, p: dict[str, Any]) -> Work:
     if experiment == "lambdas":
         pairs = len(p["grid2"]) * len(p["grid3"])
         own = training(p)
-        read = attack(p["side"], [18], p["attack_images"], p["attack_epochs"], p["batch"], p["test_images"])
+        read = attack(p["side"], p["depths"], p["attack_images"], p["attack_epochs"], p["batch"], p["test_images"])
         return Work(pairs * (own.steps + read.steps), 0, conv_flop=pairs * (own.conv_flop + read.conv_flop))
     if experiment == "reconstruction":
         return reconstruction(p)
     if experiment.endswith("_attack"):
-        side = _SIDES[experiment.removesuffix("_attack")] // (1 if p["epochs"] >= 30 else 2)
-        return attack(side, [18], p["train_images"], p["epochs"], p["batch"], p["test_images"], p["probe_images"])
+        probes = {depth: p["probe_images"] for depth in p["depths"] if depth in p["probed"]}
+        own = p["train_images"], p["epochs"], p["batch"], p["test_images"]
+        return attack(p["side"], p["depths"], *own, probes)
     return training(p)
 
 
@@ -41,27 +46,41 @@ def training(p: dict[str, Any]) -> Work:
     pixels = p["side"] ** 2
     flop = 0.0
     for depth in [*p["depths"], *([18] if p["method"] == "area" else [])]:
-        forward = pixels * _FORWARD[depth]
-        if p["method"] == "unlearn":
-            c = _CHANNELS[depth]
-            forward += pixels * (c + 3) * 12 * 9 + 2 * (pixels / 16) * 9 * c**2  # decoder and two heads
+        forward = pixels * _FORWARD[depth] + (auxiliary(pixels, depth) if p["method"] == "unlearn" else 0)
         flop += 6 * forward * seen + 2 * forward * p["test_images"]
     if p["method"] == "area":
         flop += 6 * pixels * _FORWARD[18] * (p["train_images"] + p["test_images"])  # the maps
     return Work(len(p["depths"]) * p["epochs"] * batches, 0, conv_flop=flop, stacked=False)
 
 
+def auxiliary(pixels: int, depth: int) -> float:
+    """Return the multiply-adds of one forward pass of decoder and two heads."""
+    c = _CHANNELS[depth]
+    return pixels * (c + 3) * 12 * 9 + 2 * (pixels / 16) * 9 * c**2
+
+
 def timing(p: dict[str, Any]) -> Work:
-    """Return the work of timing three ways of training, each in so many rounds of so many steps, and single steps."""
-    steps = 3 * (p["warm_up"] + p["rounds"] * p["steps"]) + p["rounds"]
-    flop = steps * 6 * p["batch"] * p["side"] ** 2 * _FORWARD[p["depth"]]
-    return Work(steps, 0, conv_flop=flop, stacked=False)
+    """Return the work of clocking three ways of training and each part alone, single steps, and counting memory.
+
+    A task takes ``warm_up`` steps and ``rounds`` of ``steps``; the two parts alone are one whole step between them.
+    """
+    each = p["warm_up"] + p["rounds"] * p["steps"]
+    whole = _WAYS * each + p["rounds"] + _WAYS * _MEETINGS
+    pixels = p["side"] ** 2
+    flop = (whole + each) * 6 * p["batch"] * (pixels * _FORWARD[p["depth"]] + auxiliary(pixels, p["depth"]))
+    return Work(whole + 2 * each, 0, conv_flop=flop, stacked=False)
 
 
-def attack(side: int, depths: list[int], rows: int, epochs: int, batch: int, test: int, probe: int = 0) -> Work:
-    """Return the work of the ResNet-18 attacker on h, half as wide as the image, and of the fresh attackers."""
+def attack(
+    side: int, depths: list[int], rows: int, epochs: int, batch: int, test: int, probes: Mapping[int, int] | None = None
+) -> Work:
+    """Return the work of the ResNet-18 attacker on h, half as wide as the image, and of the fresh attackers.
+
+    ``probes``: the rows that these see of a depth, where they see any.
+    """
     flop = fresh = 0.0
     for depth in depths:
+        probe = (probes or {}).get(depth, 0)
         below = side**2 * _FORWARD[depth] * _BELOW[depth]
         body = (side / 2) ** 2 * _FORWARD[18]
         flop += 2 * below * (rows + 2 * test) + 6 * body * rows * epochs + 2 * body * (rows + 2 * test)
@@ -72,7 +91,7 @@ def attack(side: int, depths: list[int], rows: int, epochs: int, batch: int, tes
 
 
 def reconstruction(p: dict[str, Any]) -> Work:
-    """Return the work of a decoder on h of CelebA: the frozen network's forward pass is most of it."""
-    rows, side = (162770, 64) if p["batch"] >= 128 else (8000, 32)
-    each = side**2 * (2 * _FORWARD[18] * _BELOW[18] + 6 * 131 * 12 * 9)
+    """Return the work of a decoder on h: the frozen network's forward pass is most of it."""
+    rows, side, depth = p["train_images"], p["side"], p["depths"][0]
+    each = side**2 * (2 * _FORWARD[depth] * _BELOW[depth] + 6 * (_CHANNELS[depth] + 3) * 12 * 9)
     return Work(p["epochs"] * rows / p["batch"], 0, conv_flop=p["epochs"] * rows * each, stacked=False)

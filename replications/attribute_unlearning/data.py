@@ -113,6 +113,8 @@ def equal_cells(
     They take turns, one of each cell, so that the first so many rounds are a balanced set, too.
     """
     counts = np.bincount(cells, minlength=kinds)
+    if most < kinds:
+        raise ConfigError(f"{most} images to attack with are less than one of each of {kinds} classes; ask for more")
     each = min(int(counts.min()), most // kinds)
     if each < 1:
         raise ConfigError(f"a class of task and attribute has no image to attack with: {counts.tolist()} of each")

@@ -20,7 +20,8 @@ from common.training.trainer import Trainer
 from common.workflow.job import Job, Outcome
 from common.workflow.job import main as run_job
 from replications.attribute_unlearning import area, networks
-from replications.attribute_unlearning.cell import CellAtWork
+from replications.attribute_unlearning.cell import CellAtWork, named
+from replications.attribute_unlearning.settings import check_start
 from replications.attribute_unlearning.training import guesses, steps_of, train
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -33,6 +34,9 @@ class Experiment(CellAtWork):
 
     def __init__(self, job: Job, seeds: list[int]) -> None:
         super().__init__(job, seeds, job.config.params)
+        self.start = next(iter(job.config.needs), None)  # the cell whose networks are trained further (D16), or none
+        if self.start:
+            check_start(job.config.cell.experiment, self.p, self.start, job.needed(self.start, seeds[0]).params)
         self.turns = self.in_turn()
         trainings = len(self.p["depths"]) + (self.p["method"] == "area")
         self.progress = self.expect(trainings * steps_of(self.p, len(self.pictures.rows("train", 0))))
@@ -47,7 +51,9 @@ class Experiment(CellAtWork):
         stopped: list[str] = []
         if self.p["method"] == "area":
             nets, found, message = self.attribute(seed, parts)
-            stopped += [message] if message else []
+            if message:  # there are no areas to paint over, and so nothing to train the task on
+                save_tensors(self.job.weights_path(seed), kept)
+                return Outcome(found, series, "diverged", message)
             kept |= {f"attribute/{name}": value for name, value in nets.state_dict().items()}
             kept["colour"] = area.mean_colour(parts["train"]["x"])
             metrics |= found
@@ -72,6 +78,9 @@ class Experiment(CellAtWork):
     def train(self, seed: int, depth: int, data: Batch) -> tuple[nn.ModuleDict, Trainer]:
         """Train one network of the cell's method."""
         nets = networks.model(self.p, depth, seed, self.pictures.classes, self.machine)
+        if self.start:
+            trained = named(self.weights(seed, self.start), f"r{depth}/", self.machine.device)
+            nets.load_state_dict({**nets.state_dict(), **trained})  # the auxiliary network is new
         name, transform = f"seed {seed}, r{depth}", self.pictures.augmented()
         return nets, train(self.turns, name, nets, self.p, data, transform, seed, self.machine, self.progress)
 

@@ -14,6 +14,7 @@ from matplotlib.figure import Figure
 from common.plotting import figure, finish
 from common.plotting.cli import draw
 from common.results import Record
+from common.results.select import of, values
 from replications.attribute_unlearning.attention import attention_figure
 from replications.attribute_unlearning.pictures import gradcam_figure, reconstruction_figure
 
@@ -23,15 +24,17 @@ DEPTHS = (18, 34, 50)
 
 
 def aum_bars(records: Sequence[Record], title: str) -> Figure:
-    """Draw Figure 5: AUM of the three methods per network, a panel for each data set."""
+    """Draw Figure 5: AUM of the three methods per network, a panel for each data set.
+
+    Runs that diverged have no bar: an attack that learnt nothing would look like unlearning.
+    """
     panels = [name for name in SETS if any(r.experiment == f"{name}_attack" for r in records)]
     fig, all_axes = figure(len(panels), width=2.9, height=3.0)
     for axes, name in zip(all_axes, panels, strict=True):
         for place, (method, label) in enumerate(METHODS.items()):
             for k, depth in enumerate(DEPTHS):
                 variant = method if depth == 18 else f"{method}_deep"
-                chosen = [r for r in records if (r.experiment, r.variant) == (f"{name}_attack", variant)]
-                seen = np.array([r.metrics[f"aum_r{depth}"] for r in chosen if f"aum_r{depth}" in r.metrics])
+                seen = values(of(records, f"{name}_attack", variant), f"aum_r{depth}")
                 if not len(seen):
                     continue
                 error = seen.std(ddof=1) if len(seen) > 1 else None
@@ -41,9 +44,9 @@ def aum_bars(records: Sequence[Record], title: str) -> Figure:
         axes.set_xlim(-0.5, len(DEPTHS) - 0.5)
         axes.set_ylim(0, 1)
     all_axes[0].set_ylabel("AUM")
-    handles, labels = all_axes[0].get_legend_handles_labels()
-    unique = dict(zip(labels, handles, strict=True))
-    fig.legend(unique.values(), unique.keys(), loc="outside upper right", ncols=3, fontsize=7)
+    found = {label: bar for axes in all_axes for bar, label in zip(*axes.get_legend_handles_labels(), strict=True)}
+    shown = [label for label in METHODS.values() if label in found]  # a panel may lack a method that another has
+    fig.legend([found[label] for label in shown], shown, loc="outside upper right", ncols=3, fontsize=7)
     return finish(fig, title, records, "bars: one standard deviation over seeds, where there are several")
 
 

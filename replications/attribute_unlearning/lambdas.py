@@ -19,6 +19,7 @@ from common.workflow.job import Job, Outcome
 from common.workflow.job import main as run_job
 from replications.attribute_unlearning import attacker, method, networks
 from replications.attribute_unlearning.cell import CellAtWork
+from replications.attribute_unlearning.settings import check_grid
 from replications.attribute_unlearning.training import guesses, steps_of, train
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -28,6 +29,7 @@ class Grid(CellAtWork):
     """Trains and attacks every pair of lambdas per seed, under one checkpoint."""
 
     def __init__(self, job: Job, seeds: list[int]) -> None:
+        check_grid(job.config.cell.experiment, job.config.params)
         super().__init__(job, seeds, job.config.params)
         # of a pair that is done its numbers are kept, of the one under way its networks
         self.checkpoint = Checkpoint(job.checkpoint_path(seeds))

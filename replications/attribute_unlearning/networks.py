@@ -117,7 +117,7 @@ def attacker(channels: int, classes: int, seed: int, machine: Machine) -> nn.Mod
     return arrange(build(body, generator("attribute_unlearning", "attacker", seed)), machine)
 
 
-def pooled(classifier: nn.Module, h: Tensor) -> Tensor:
-    """Return the last pooled feature: what Omega makes of h before its linear layer."""
+def pooled(classifier: nn.Module) -> nn.Sequential:
+    """Return Omega without its linear layer, which maps h to the last pooled feature."""
     assert isinstance(classifier, nn.Sequential)  # noqa: S101 - for the type checker
-    return classifier[:-1](h)
+    return classifier[:-1]

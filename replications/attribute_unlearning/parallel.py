@@ -36,6 +36,7 @@ from replications.attribute_unlearning import networks
 from replications.attribute_unlearning.decoupling import Batch, Handed, Parts, end_to_end, in_turns, side_by_side
 from replications.attribute_unlearning.held import Ledger, counting, kept
 from replications.attribute_unlearning.method import Lambdas
+from replications.attribute_unlearning.settings import check
 
 ROOT = Path(__file__).resolve().parents[2]
 CLASSES = (2, 10)  # living or not; the class
@@ -200,9 +201,10 @@ def run(job: Job, seeds: list[int]) -> tuple[dict[int, Outcome], Origin, str]:
     """Measure every seed's network in turn.
 
     Raises:
-        ConfigError: A round has one step only: nothing runs at once in it.
+        ConfigError: A setting is none that is known, or a round has one step only: nothing runs at once in it.
     """
     p = job.config.params
+    check(job.config.cell.experiment, p)
     if p["steps"] < 2:
         raise ConfigError(f"parallel: steps is {p['steps']}: nothing runs side by side in less than 2")
     machine = prepare_for_convolutions(job.config.device, job.config.precision)

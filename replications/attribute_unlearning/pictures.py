@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from common.plotting import figure, finish
 from common.results import Record
+from common.results.select import ended_well, of
 
 Pictures = list[NDArray[np.float64]]
 
@@ -43,8 +44,14 @@ def stacked(rows: int, columns: int) -> tuple[Figure, list[Axes]]:
 
 
 def gradcam_figure(records: Sequence[Record], title: str) -> Figure:
-    """Draw Figure 3: images, the attention that Grad-CAM shows for their attribute, and what is left of them."""
-    record = min(records, key=lambda r: r.seed)
+    """Draw Figure 3: images, the attention that Grad-CAM shows for their attribute, and what is left of them.
+
+    Of the lowest seed that ended well; without one there is a KeyError.
+    """
+    runs = ended_well(records)
+    if not runs:
+        raise KeyError("removed_0: no run ended well")
+    record = min(runs, key=lambda r: r.seed)
     images, cams, left = series(record, "image"), series(record, "cam", 1), series(record, "removed")
     warm = np.array([255.0, 0.0, 0.0])
     over = [image * (1 - 0.6 * cam) + warm * 0.6 * cam for image, cam in zip(images, cams, strict=True)]
@@ -57,8 +64,15 @@ def gradcam_figure(records: Sequence[Record], title: str) -> Figure:
 
 
 def reconstruction_figure(records: Sequence[Record], title: str) -> Figure:
-    """Draw Figure 4: images, and what a decoder rebuilds from h before and after unlearning, with the mean PSNR."""
-    by = {v: min((r for r in records if r.variant == v), key=lambda r: r.seed) for v in ("before", "unlearn")}
+    """Draw Figure 4: images, and what a decoder rebuilds from h before and after unlearning, with the mean PSNR.
+
+    Of the lowest seed that ended well both times (another one has other images); without one there is a KeyError.
+    """
+    runs = {v: {r.seed: r for r in ended_well(of(records, "reconstruction", v))} for v in ("before", "unlearn")}
+    both = runs["before"].keys() & runs["unlearn"].keys()
+    if not both:
+        raise KeyError("rebuilt_0: no seed ended well both before and after unlearning")
+    by = {variant: found[min(both)] for variant, found in runs.items()}
     rows = {"input": series(by["before"], "image")}
     for variant, label in {"before": "before", "unlearn": "after"}.items():
         rows[f"{label}\n{by[variant].metrics['psnr']:.1f} dB"] = series(by[variant], "rebuilt")

@@ -28,6 +28,7 @@ from common.workflow.job import main as run_job
 from replications.attribute_unlearning import method, networks
 from replications.attribute_unlearning.cell import CellAtWork
 from replications.attribute_unlearning.data import UNIT
+from replications.attribute_unlearning.settings import check
 from replications.attribute_unlearning.training import frozen, read, steps_of
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -39,6 +40,7 @@ class Reconstruction(CellAtWork):
 
     def __init__(self, job: Job, seeds: list[int]) -> None:
         self.own = job.config.params
+        check(job.config.cell.experiment, self.own)
         (self.trained,) = job.config.needs
         super().__init__(job, seeds, job.needed(self.trained, seeds[0]).params)
         self.turns = self.in_turn()

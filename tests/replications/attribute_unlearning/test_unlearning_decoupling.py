@@ -13,6 +13,7 @@ from common.results import Cell, read, record_path
 from common.training.machine import Machine
 from common.training.progress import Progress
 from common.training.routing import send
+from common.workflow.fingerprint import fingerprint
 from common.workflow.job import JobConfig
 from replications.attribute_unlearning import decoupling, method, networks, parallel
 from replications.attribute_unlearning.decoupling import Handed, Parts, end_to_end, in_turns, side_by_side
@@ -126,7 +127,10 @@ class TestWays:
         assert all(p.grad is None for p in parts.nets.parameters())
 
     def test_no_batches_no_training(self):
-        assert state(trained(side_by_side, 0))[0] is not None
+        parts, fresh = trained(side_by_side, 0), list(small().state_dict().values())
+        left = state(parts)
+        assert len(left) == len(fresh) > 20, "and no momentum"
+        assert all(torch.equal(a, b) for a, b in zip(left, fresh, strict=True))
 
     def test_the_parts_do_run_at_once(self):
         """Each part of the second step waits for the other to be under way; one after the other they never would be."""
@@ -315,7 +319,7 @@ def timing(params):
     return JobConfig(
         cell=cell,
         module="replications.attribute_unlearning.parallel",
-        code="none",
+        code=fingerprint("replications.attribute_unlearning.parallel", parallel.ROOT),
         seeds=1,
         dataset="random-pixels",
         needs=(),

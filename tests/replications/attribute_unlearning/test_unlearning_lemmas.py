@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from common.results import Cell, read, record_path
+from common.workflow.fingerprint import fingerprint
 from common.workflow.job import JobConfig
 from replications.attribute_unlearning import lemmas
 from replications.attribute_unlearning.lemmas import CLASS, COARSE, SAME, SLACK, Chains, H, S, Y
@@ -180,7 +181,7 @@ class TestRecord:
         config = JobConfig(
             cell=cell,
             module="replications.attribute_unlearning.lemmas",
-            code="none",
+            code=fingerprint("replications.attribute_unlearning.lemmas", lemmas.ROOT),
             seeds=2,
             dataset="discrete-chains",
             needs=(),

@@ -16,7 +16,7 @@ from common.training.in_turn import InTurn
 from common.training.machine import Machine
 from common.training.progress import Progress
 from common.workflow.config import ConfigError, load_paper, resolve_params
-from replications.attribute_unlearning import area, attacker, cost, lambdas, networks, reconstruction
+from replications.attribute_unlearning import area, attacker, cost, lambdas, networks, parallel, reconstruction
 from replications.attribute_unlearning.data import Pictures, equal_cells
 from replications.attribute_unlearning.training import guesses, read
 
@@ -31,6 +31,15 @@ def paper(root):
 
 def params(paper, cell, scale="paper", **more):
     return {**resolve_params(paper, *cell.split("/"), scale, {}), **more}
+
+
+def known(paper, cell, scale="paper", **more):
+    """Return what the plan knows of a cell: its own parameters over those of the cells that it reads."""
+    name, variant = cell.split("/")
+    read = {}
+    for needed in paper.experiments[name].needs_of(variant):
+        read = {**known(paper, needed, scale), **read}
+    return {**read, **params(paper, cell, scale), **more}
 
 
 def count(*nets):
@@ -48,7 +57,7 @@ class TestNetworks:
         assert nets["decoder"].eval()(h).shape == (1, 3, 32, 32)
         assert nets["task_head"].eval()(h).norm().item() == pytest.approx(1, abs=1e-5)
         assert nets["classifier"].eval()(h).shape == (1, 2)
-        assert networks.pooled(nets["classifier"], h).shape == (1, 2048 if depth == 50 else 512)
+        assert networks.pooled(nets["classifier"])(h).shape == (1, 2048 if depth == 50 else 512)
         small = count(nets["decoder"], nets["task_head"], nets["attribute_head"]) / 1e6
         assert small < body / 3, "a small auxiliary network"
 
@@ -134,6 +143,12 @@ class TestPictures:
     def test_a_class_without_images_is_one_line(self):
         with pytest.raises(ConfigError, match=r"no image to attack with: \[2, 0, 1\]"):
             equal_cells(np.arange(3), np.array([0, 0, 2]), 3, 9, 0)
+
+    def test_fewer_rows_than_classes_are_no_fault_of_the_data(self):
+        cells = np.arange(9) % 3
+        with pytest.raises(ConfigError, match="2 images to attack with are less than one of each of 3 classes"):
+            equal_cells(np.arange(9), cells, 3, 2, 0)
+        assert len(equal_cells(np.arange(9), cells, 3, 3, 0)) == 3
 
 
 class TestArea:
@@ -274,5 +289,33 @@ class TestConfiguration:
     def test_every_job_has_a_cost(self, paper, scale):
         for name, experiment in paper.experiments.items():
             for variant in experiment.variants:
-                found = cost.work(name, params(paper, f"{name}/{variant}", scale))
+                found = cost.work(name, known(paper, f"{name}/{variant}", scale))
                 assert math.isfinite(found.conv_flop + found.flop)
+
+    def test_an_attack_costs_what_each_network_that_it_meets_does(self, paper):
+        one, both = (
+            cost.work("cifar10_attack", known(paper, f"cifar10_attack/{v}")) for v in ("before", "before_deep")
+        )
+        assert both.steps == 2 * one.steps == 2 * 30 * (50000 // 128)
+        body = 6 * 0.555e9 / 4 * 50000 * 30  # ResNet-18 on h, of half the image's side
+        assert one.conv_flop == pytest.approx(body, rel=0.15)
+        assert 2 < both.conv_flop / one.conv_flop < 2.2, "deeper networks are read, by the same attacker"
+        # the MLPs' first layer on h at 2x2 places: 128 channels of ResNet-34, 512 of ResNet-50
+        assert both.flop / one.flop == pytest.approx(5)
+        few = cost.work("cifar10_attack", known(paper, "cifar10_attack/before_deep", probed=[18]))
+        assert (few.flop, few.steps) == (0, both.steps)
+        faces = cost.work("celeba_attack", known(paper, "celeba_attack/before"))
+        assert faces.conv_flop / one.conv_flop == pytest.approx(4, rel=0.05), "64x64"
+
+    def test_clocking_costs_every_task_that_is_clocked(self, paper):
+        p = known(paper, "parallel/r18")
+        found = cost.work("parallel", p)
+        each = 5 + 5 * 48
+        assert found.steps == 5 * each + 5 + 3 * 4, "three ways, each part alone, single steps, and memory's"
+        step = 6 * 1024 * 0.555e9
+        assert found.conv_flop == pytest.approx((4 * each + 5 + 3 * 4) * step, rel=0.08), "two parts are one network"
+
+    def test_as_many_tasks_and_steps_as_are_clocked(self):
+        """The plan reads no torch, so that these numbers stand there once more."""
+        assert parallel.TASKS - 3 == len(parallel.WAYS) == cost._WAYS
+        assert parallel.MEETINGS == cost._MEETINGS

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
+from torch.nn.functional import adaptive_avg_pool2d
 
 from common.evaluation.reading import Reading
 from common.training.machine import Machine
@@ -68,6 +69,94 @@ def test_fresh_attackers_learn_from_training_rows_at_both_places_and_are_judged_
     assert [found[n] for n in ("middle_linear", "middle_mlp", "pooled_linear", "pooled_mlp")] == pytest.approx(
         [0.1, 0.2, 0.3, 0.4]
     )
+
+
+@pytest.mark.parametrize("autocast", [None, torch.bfloat16])
+@pytest.mark.parametrize("rows", [3, 250, 520])
+def test_features_are_pooled_batch_by_batch_and_are_those_of_h_as_a_whole(work, autocast, rows):
+    random = torch.Generator().manual_seed(0)
+    torch.manual_seed(0)
+    extractor = nn.Sequential(nn.Conv2d(3, 6, 3, padding=1), nn.BatchNorm2d(6), nn.ReLU())
+    classifier = nn.Sequential(nn.Conv2d(6, 8, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(8, 2))
+    nets, x = {"extractor": extractor, "classifier": classifier}, torch.rand(rows, 3, 6, 6, generator=random)
+    x = (255 * x).to(torch.uint8)
+    work.machine = Machine(torch.device("cpu"), autocast)
+    h = training.read(extractor, x, work.machine)
+    whole = {
+        "middle": adaptive_avg_pool2d(h.float(), 2).flatten(1),
+        "pooled": training.read(classifier[:-1], h, work.machine, images=False).float(),
+    }
+    found = work.features(nets, x)
+    assert [(name, value.shape) for name, value in found.items()] == [("middle", (rows, 24)), ("pooled", (rows, 8))]
+    assert all(torch.equal(value, whole[name]) and value.dtype == torch.float32 for name, value in found.items())
+
+
+def test_of_a_features_job_h_is_kept_of_one_batch_alone(work, monkeypatch):
+    sizes = []
+    true = evaluate.read
+    monkeypatch.setattr(evaluate, "read", lambda net, x, *a, **k: sizes.append(len(x)) or true(net, x, *a, **k))
+    nets = {"extractor": nn.Conv2d(3, 4, 1), "classifier": nn.Sequential(nn.Flatten(), nn.Linear(16, 2))}
+    work.features(nets, torch.zeros(600, 3, 2, 2, dtype=torch.uint8))
+    assert sizes == [250, 250, 250, 250, 100, 100]
+
+
+class TestWhatIsLeft:
+    """Two networks of a cell, or two seeds: what diverged is told, the rest is attacked."""
+
+    @staticmethod
+    def trained(status, depths=(34, 50), left=()):
+        metrics = {f"fidelity_r{depth}": 0.9 for depth in left}
+        message = "" if status == "ok" else "ResNet-50: step 7: not finite"
+        made_by = SimpleNamespace(dtype="fp32")
+        return SimpleNamespace(
+            status=status,
+            message=message,
+            metrics=metrics,
+            params={"depths": list(depths)},
+            dataset="set",
+            provenance=made_by,
+        )
+
+    def job(self, tmp_path, records):
+        cell = SimpleNamespace(experiment="cifar10_attack")
+        return SimpleNamespace(
+            config=SimpleNamespace(needs=("cifar10/unlearn_deep",), params={}, cell=cell),
+            needed=lambda _, seed: records[seed],
+            checkpoint_path=lambda seeds: tmp_path / f"checkpoint-{seeds}",
+        )
+
+    def run(self, tmp_path, *records):
+        asked = []
+
+        def attacks(job, seeds):
+            asked.extend(seeds)
+            job.checkpoint_path(seeds).touch()
+            return dict.fromkeys(seeds, "attacked"), "set", "bf16"
+
+        found = evaluate.run_what_is_left(
+            attacks, self.job(tmp_path, dict(enumerate(records))), list(range(len(records)))
+        )
+        return asked, *found
+
+    def test_depths_that_ended_well(self):
+        assert evaluate.finished(self.trained("ok", left=(34, 50))) == [34, 50]
+        assert evaluate.finished(self.trained("diverged", left=(34,))) == [34]
+        assert evaluate.finished(self.trained("diverged")) == []
+
+    def test_a_seed_with_a_network_left_is_run(self, tmp_path):
+        records = self.trained("diverged", left=(34,)), self.trained("ok", left=(34, 50))
+        assert self.run(tmp_path, *records) == ([0, 1], {0: "attacked", 1: "attacked"}, "set", "bf16")
+
+    def test_a_seed_without_one_is_not_and_says_why(self, tmp_path):
+        asked, outcomes, _, dtype = self.run(tmp_path, self.trained("ok", left=(34, 50)), self.trained("diverged"))
+        assert (asked, outcomes[0], dtype) == ([0], "attacked", "bf16")
+        assert (outcomes[1].status, outcomes[1].metrics) == ("diverged", {})
+        assert outcomes[1].message == "cifar10/unlearn_deep: ResNet-50: step 7: not finite"
+        assert not list(tmp_path.iterdir()), "the job would not find the checkpoint of some of its seeds"
+
+    def test_nothing_left_at_all_runs_nothing(self, tmp_path):
+        asked, outcomes, origin, dtype = self.run(tmp_path, self.trained("diverged"), self.trained("diverged"))
+        assert (asked, sorted(outcomes), origin, dtype) == ([], [0, 1], "set", "fp32")
 
 
 def test_each_seed_draws_rows_of_its_own():

@@ -1,0 +1,114 @@
+"""An unknown setting is one line that names it and what is valid, before anything is loaded or trained."""
+
+import importlib
+from types import SimpleNamespace
+
+import pytest
+
+from common.results import store
+from common.workflow.config import ConfigError, cells_of, load_paper, resolve_params
+from common.workflow.resolve import default_settings, resolve
+from replications.attribute_unlearning import reconstruction
+from replications.attribute_unlearning.settings import check, check_grid, check_start
+
+NAME = "attribute_unlearning"
+GRID = {"method": "unlearn", "depths": [18], "grid2": [0.1], "grid3": [2]}
+
+
+@pytest.mark.parametrize("scale", ["paper", "reduced", "quick"])
+def test_every_cell_as_it_is_configured_passes(root, scale):
+    paper = load_paper(root, NAME)
+    for cell in cells_of(paper):
+        experiment, variant = cell.split("/")
+        p = resolve_params(paper, experiment, variant, scale, {})
+        check(experiment, p)
+        if experiment == "lambdas":
+            check_grid(experiment, p)
+
+
+@pytest.mark.parametrize(
+    ("p", "told"),
+    [
+        ({"method": "unlernt"}, "method: 'unlernt'; did you mean 'unlearn'? valid: before, unlearn, area"),
+        ({"stem": "foo"}, "stem: 'foo'; valid: cifar, imagenet"),
+        ({"stage": "stage9"}, "stage: 'stage9'; did you mean 'stage3'? valid: stage1, stage2, stage3"),
+        ({"stage": "pool"}, "stage: 'pool'; valid: stage1, stage2, stage3"),
+        ({"depth": 20}, "depth: 20; valid: 18, 34, 50"),
+        ({"depths": [18, 20]}, "depths: [18, 20]; valid: a list of 18, 34, 50, each once"),
+        ({"depths": [18, 18]}, "depths: [18, 18]; valid: a list of 18, 34, 50, each once"),
+        ({"depths": []}, "depths: []; valid: a list of 18, 34, 50, each once"),
+        ({"probed": [[18]]}, "probed: [[18]]; valid: a list of 18, 34, 50, each once"),
+        ({"share": 1.5}, "share: 1.5; valid: 0 to 1, of an image's area"),
+        ({"share": -0.1}, "share: -0.1; valid: 0 to 1, of an image's area"),
+        ({"lambda3": -1.0}, "lambda3: -1.0; valid: 0 or more"),
+        ({"batch": 1}, "batch: 1; valid: 2 or more"),
+        ({"epochs": 0}, "epochs: 0; valid: 1 or more"),
+    ],
+)
+def test_what_no_cell_knows_is_named(p, told):
+    with pytest.raises(ConfigError) as raised:
+        check("cifar10", p)
+    message = str(raised.value)
+    assert message.startswith("cifar10: ")
+    # which of several near names is offered first is the matcher's to say
+    assert message.partition("did you mean")[0] == f"cifar10: {told}".partition("did you mean")[0]
+    assert message.partition("valid")[2] == told.partition("valid")[2]
+
+
+def test_the_ends_of_a_range_are_valid():
+    check("cifar10", {"share": 0.0, "lambda1": 0.0, "batch": 2, "epochs": 1, "probed": []})
+    check("cifar10", {"share": 1.0})
+    check_grid("lambdas", GRID)
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"method": "before"}, "method: 'before'; valid: unlearn"),
+        ({"depths": [18, 34]}, "depths: [18, 34]; valid: a list of one of 18, 34, 50"),
+        ({"grid2": []}, "grid2: []; valid: a list of numbers from 0"),
+        ({"grid3": [1.0, -1.0]}, "grid3: [1.0, -1.0]; valid: a list of numbers from 0"),
+        ({"grid3": ["a"]}, "grid3: ['a']; valid: a list of numbers from 0"),
+    ],
+)
+def test_a_grid_that_is_none(change, told):
+    with pytest.raises(ConfigError) as raised:
+        check_grid("lambdas", GRID | change)
+    assert str(raised.value).startswith(f"lambdas: {told}")
+
+
+def test_a_training_goes_on_from_the_network_it_asks_for():
+    p = {"depths": [18], "task": "living", "side": 16, "stem": "cifar", "stage": "stage2"}
+    check_start("cifar10_from_before", p, "cifar10/before", {**p, "epochs": 160})
+    with pytest.raises(ConfigError, match=r"^cifar10_from_before: stage: 'stage3', but cifar10/before has 'stage2'"):
+        check_start("cifar10_from_before", {**p, "stage": "stage3"}, "cifar10/before", p)
+
+
+def test_a_reconstruction_s_own_settings_are_looked_at_before_what_it_reads():
+    config = SimpleNamespace(params={"epochs": 0}, cell=SimpleNamespace(experiment="reconstruction"), needs=())
+    with pytest.raises(ConfigError, match="reconstruction: epochs: 0; valid: 1 or more"):
+        reconstruction.run(SimpleNamespace(config=config), [0])
+
+
+@pytest.mark.parametrize(
+    ("cell", "setting", "told"),
+    [
+        ("cifar10/before", {"cifar10.method": "unlernt"}, "cifar10: method: 'unlernt'; "),
+        ("celeba/area", {"celeba.share": 1.5}, "celeba: share: 1.5; "),
+        ("cifar10_attack/before", {"cifar10_attack.epochs": 0}, "cifar10_attack: epochs: 0; "),
+        ("lambdas/l5", {"lambdas.stage": "stage9"}, "lambdas: stage: 'stage9'; "),
+        ("lambdas/l5", {"lambdas.depths": [18, 34]}, "lambdas: depths: [18, 34]; "),
+        ("parallel/r18", {"parallel.stem": "foo"}, "parallel: stem: 'foo'; "),
+    ],
+)
+def test_every_kind_of_job_says_so_in_one_line(cell, setting, told, root, tmp_path, capsys):
+    given = {"scale": "quick", "papers": NAME, "data": "standin", "device": "cpu", "seeds": 1}
+    given["set"] = {f"{NAME}.{key}": value for key, value in setting.items()}
+    job = resolve(root, {**default_settings(root), **given}).job(NAME, cell)
+    path = store.cell_folder(tmp_path, job.cell) / "config.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(job.model_dump_json(), encoding="utf-8")
+    assert importlib.import_module(job.module).main([str(path), "--results", str(tmp_path)]) == 1
+    (line,) = capsys.readouterr().err.strip().splitlines()
+    assert line.startswith(f"{cell}: {told}")
+    assert "valid: " in line
