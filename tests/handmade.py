@@ -1,5 +1,8 @@
-"""What records written by hand share."""
+"""What records written by hand share, and files of accepted numbers and claims without the command that writes them."""
 
+from common.evaluation import judged, reproduced
+from common.evaluation.accepted import write_accepted
+from common.evaluation.corrections import unexplained
 from common.results import Origin, Provenance, Record
 
 PROVENANCE = Provenance(
@@ -23,3 +26,17 @@ def made(experiment="e", variant="v", seed=0, **fields):
     generated = Origin(name="d", kind="generated", sha256="0" * 64)
     identity = {"paper": "p", "experiment": experiment, "variant": variant, "scale": "quick", "seed": seed}
     return Record(**{**identity, "dataset": generated, "provenance": PROVENANCE, "metrics": {}, "params": {}, **fields})
+
+
+def accept(comparison, path, corrections=()):
+    """Lay a comparison's numbers into a file as ``accept`` does; return all rows."""
+    rows, changed = reproduced.merged(comparison, path)
+    if lacking := unexplained(changed, corrections):
+        raise reproduced.UnexplainedError(lacking)
+    write_accepted({path: reproduced.as_csv(rows)})
+    return rows
+
+
+def write_judged(rows, path):
+    """Write accepted claims."""
+    write_accepted({path: judged.as_csv(rows)})

@@ -51,16 +51,17 @@ def read_tar_members(path: Path, names: Sequence[str]) -> dict[str, bytes]:
     Read to its end, though all be found before: a compressed stream's checksum stands there.
     """
     found: dict[str, bytes] = {}
+    wanted = set(names)
     with _explained(path), tarfile.open(path, "r:*") as archive:
         for member in archive:
             check_member_name(path, member.name)
-            if member.isfile() and member.name in names:
+            if member.isfile() and member.name in wanted:
                 _check_size(path, member.name, member.size)
                 handle = archive.extractfile(member)
                 found[member.name] = handle.read() if handle else b""
         while archive.fileobj and archive.fileobj.read(_BLOCK):
             pass
-    missing = sorted(set(names) - set(found))
+    missing = sorted(wanted - set(found))
     if missing:
         raise DataError(f"{path}: holds no member {missing[0]!r}: not the archive expected")
     return found

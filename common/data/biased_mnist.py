@@ -62,11 +62,3 @@ def colour_images(images: Tensor, colours: Tensor) -> Tensor:
     palette = torch.tensor(PALETTE, dtype=torch.uint8, device=grey.device)
     background = palette[colours.to(grey.device)][:, :, None, None]
     return torch.where(grey > 0, torch.full_like(background, 255), background)
-
-
-def colour_information(rho: float) -> float:
-    """Return I(digit; colour) in nats for ten equally frequent digits: ln 10 - H(colour | digit)."""
-    rest = (1.0 - rho) / _OTHERS
-    own_term = rho * math.log(rho) if rho else 0.0
-    rest_term = _OTHERS * rest * math.log(rest) if rest else 0.0
-    return math.log(len(PALETTE)) + own_term + rest_term

@@ -10,9 +10,9 @@ from __future__ import annotations
 import math
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
-from numbers import Integral
+from numbers import Integral, Real
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -22,6 +22,17 @@ ArrayLike = np.ndarray | torch.Tensor | Sequence[Any]
 Unit = Literal["nats", "correlation"]
 
 _COUNTS = ("k", "steps", "check", "batch", "rank", "slices", "order", "max_rows")  # what there must be one of at least
+_RANGES: dict[str, tuple[Callable[[Any], bool], str]] = {  # what other settings may be, and in words; never NaN
+    "alpha": (lambda v: 0 < v < math.inf, "a number above 0"),
+    "clip": (lambda v: v > 0, "a number above 0"),
+    "held_out": (lambda v: 0 < v < 1, "a share between 0 and 1, neither of them"),
+    "lr": (lambda v: 0 < v < math.inf, "a number above 0"),
+    "rate": (lambda v: 0 < v <= 1, "a number above 0 and at most 1"),
+    "ridge": (lambda v: 0 <= v < math.inf, "a number from 0"),
+    "target": (lambda v: -math.inf < v < math.inf, "a number"),
+    "weight": (lambda v: 0 <= v < math.inf, "a number from 0"),
+    "workers": (lambda v: isinstance(v, Integral) and v >= -1 and v != 0, "a whole number from 1, or -1 for all cores"),
+}
 _EXACT = 2**53  # whole numbers up to here have a float64 of their own
 
 
@@ -112,9 +123,13 @@ def at_least(least: int, **settings: Any) -> None:
 
 
 def refuse_settings(settings: dict[str, Any]) -> None:
-    """Raise ValueError for a hyper-parameter, known by its name, that would end in an error of torch's or numpy's."""
+    """Raise ValueError for a hyper-parameter, known by its name, that nothing can be estimated with."""
     at_least(1, **{name: value for name, value in settings.items() if name in _COUNTS})
     at_least(0, **{name: value for name, value in settings.items() if name == "seed"})
+    for name, (allows, valid) in _RANGES.items():
+        value = settings.get(name)  # None: the estimator finds its own
+        if value is not None and not (isinstance(value, Real) and allows(value)):
+            raise ValueError(f"{name} must be {valid}, got {value!r}")
     hidden = settings.get("hidden", ())
     if not isinstance(hidden, list | tuple):
         raise ValueError(f"hidden must be a list of layers' widths, got {hidden!r}")

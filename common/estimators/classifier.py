@@ -24,8 +24,8 @@ class Classifier(Estimator):
 
     H(Y) is the plug-in entropy of all labels, so the value never exceeds it. Half of the held-out rows choose the
     snapshot that scores the other half, and the reverse. A q that lost to the label frequencies counts as they do:
-    the value is not below 0 but for sampling. Bias: low, by E[KL(p(y|x) || q)]. Cost: ``steps`` passes of ``batch``
-    rows through a network of ``hidden`` units.
+    the value is not below 0 but for sampling. Raises ValueError where fewer than two rows are held out. Bias: low, by
+    E[KL(p(y|x) || q)]. Cost: ``steps`` passes of ``batch`` rows through a network of ``hidden`` units.
     """
 
     bias: ClassVar[str] = "low: a lower bound in expectation, at most H(Y)"
@@ -41,20 +41,20 @@ class Classifier(Estimator):
     device: str = "cpu"
 
     def _estimate(self, x: np.ndarray, y: np.ndarray) -> tuple[float, dict[str, Any]]:
+        held = int(self.held_out * len(x))
+        if held < 2:
+            raise ValueError(
+                f"classifier needs 2 rows to hold out, a half to judge the other; of {len(x)} it has {held}"
+            )
         labels = codes(y)
         generator = make_generator(self.seed)
         order = torch.randperm(len(x), generator=generator).to(self.device)
         inputs = torch.as_tensor(standardise(x), dtype=torch.float32, device=self.device)[order]
         targets = torch.as_tensor(labels, device=self.device)[order]
-        train = len(x) - max(1, int(self.held_out * len(x)))
-        losses = self._held_out_losses(inputs, targets, train, generator)
-        half = max(1, (len(x) - train) // 2)
-        table = torch.stack([losses[:, :half].mean(1), losses[:, half:].mean(1)]) if len(x) - train > 1 else None
-        if table is None:
-            loss = losses.min().item()
-        else:
-            loss = (table[0, table[1].argmin()] * half + table[1, table[0].argmin()] * (losses.shape[1] - half)).item()
-            loss /= losses.shape[1]
+        losses = self._held_out_losses(inputs, targets, len(x) - held, generator)
+        half = held // 2
+        table = torch.stack([losses[:, :half].mean(1), losses[:, half:].mean(1)])
+        loss = (table[0, table[1].argmin()] * half + table[1, table[0].argmin()] * (held - half)).item() / held
         entropy = entropy_of_codes(labels)
         curve = (entropy - losses.mean(1)).tolist()
         converged = bool(losses.mean(1).argmin() < len(losses) - 1 or curve[-1] - curve[-2] < 0.005)

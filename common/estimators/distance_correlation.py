@@ -39,7 +39,10 @@ class DistanceCorrelation(Estimator):
 
 
 def distance_correlation_squared(x: np.ndarray, y: np.ndarray) -> float:
-    """Return the U-centred squared distance correlation (may be negative); 0 where one side is constant."""
+    """Return the U-centred squared distance correlation (may be negative).
+
+    0 where one side has no distance variance but rounding: its rows are equal, or all but one.
+    """
     n = len(x)
     products = np.zeros(3)  # sums of a b, a a, b b over all pairs
     rows_a, rows_b = np.empty(n), np.empty(n)
@@ -54,5 +57,8 @@ def distance_correlation_squared(x: np.ndarray, y: np.ndarray) -> float:
         return float(centred / (n * (n - 3)))
 
     covariance = u_product(products[0], rows_a, rows_b)
-    spread = u_product(products[1], rows_a, rows_a) * u_product(products[2], rows_b, rows_b)
-    return covariance / math.sqrt(spread) if spread > 0 else 0.0
+    variances = u_product(products[1], rows_a, rows_a), u_product(products[2], rows_b, rows_b)
+    floors = n * np.finfo(float).eps * products[1:] / n**2  # n roundings of the mean square distance
+    if any(variance <= floor for variance, floor in zip(variances, floors, strict=True)):
+        return 0.0
+    return covariance / math.sqrt(variances[0] * variances[1])

@@ -10,7 +10,7 @@ import torch
 
 from common.estimators.base import Estimator, Unit
 from common.estimators.optimiser import make_generator
-from common.losses.sliced import fit_slices
+from common.losses.sliced import Slices, fit_slices
 
 
 @dataclass(frozen=True)
@@ -42,8 +42,13 @@ class Sliced(Estimator):
         left, right = (torch.as_tensor(v, device=self.device)[order] for v in (x, y))
         train = len(x) - max(2, int(self.held_out * len(x)))
         fitted = fit_slices(left[:train], right[:train], self.slices, generator, self.order, self.ridge)
-        value = fitted.correlation(left[train:], right[train:]).item()
-        return min(value, 1.0), {
-            "train": fitted.correlation(left[:train], right[:train]).item(),
-            "canonical_value": fitted.canonical.value.item(),
-        }
+        known, held = (_correlation(fitted, left[part], right[part]) for part in (slice(train), slice(train, None)))
+        return min(held, 1.0), {"train": known, "canonical_value": fitted.canonical.value.item()}
+
+
+def _correlation(fitted: Slices, x: torch.Tensor, y: torch.Tensor) -> float:
+    """Return |correlation| of the fitted pair on rows x (n, d_x), y (n, d_y).
+
+    The loss is the authors' mean of products over n of scores whose deviations are over n - 1, and short by that.
+    """
+    return fitted.correlation(x, y).item() * len(x) / (len(x) - 1)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol, TypeVar
 
 from common.evaluation import AgreementError
+from common.results.atomic import write_together
 
 SCALES = ("paper", "reduced", "quick")
 
@@ -53,3 +54,10 @@ def _read(path: Path, text: str, columns: Sequence[str], parse: Callable[[str, d
             raise AgreementError(f"{where}: {row.key!r} comes twice; keep one")
         rows[row.key] = row
     return list(rows.values())
+
+
+def write_accepted(contents: Mapping[Path, str]) -> None:
+    """Write files of accepted rows, all of them or none; one that would be empty goes."""
+    write_together({path: text for path, text in contents.items() if text})
+    for path in (path for path, text in contents.items() if not text):
+        path.unlink(missing_ok=True)

@@ -96,22 +96,6 @@ def unexplained(changes: Iterable[Change], corrections: Sequence[Correction]) ->
     return [change for change in changes if not _tells(told.get(change.place), change)]
 
 
-def unrecorded(history: Iterable[Change], corrections: Sequence[Correction]) -> list[Change]:
-    """Return the changes of a history, in the order of time, that no line of their row records in that order."""
-    lines: dict[tuple[str, str, str], list[Change]] = {}
-    for correction in corrections:
-        lines.setdefault(correction.change.place, []).append(correction.change)
-    lacking = []
-    for change in history:
-        left = lines.get(change.place, [])
-        at = next((i for i, line in enumerate(left) if _tells(line, change)), None)
-        if at is None:
-            lacking.append(change)
-        else:
-            del left[: at + 1]
-    return lacking
-
-
 def _tells(line: Change | None, change: Change) -> bool:
     return line is not None and (line.was.verdict, line.now.verdict) == (change.was.verdict, change.now.verdict)
 

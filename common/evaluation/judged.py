@@ -17,7 +17,6 @@ from common.evaluation.comparison import Comparison
 from common.evaluation.corrections import Change, Standing
 from common.evaluation.reproduced import label
 from common.evaluation.tables import to_csv
-from common.results.atomic import write_atomically
 
 ON_MEANS = ", on accepted means"  # after the seeds of a row that no records were read for
 COLUMNS = ("claim", "scale", "outcome", "evidence", "seeds", "data", "device", "commit")
@@ -138,9 +137,6 @@ def _verdict(row: Judged | None) -> str:
     return "not run" if row is None else row.verdict
 
 
-def write_judged(rows: Sequence[Judged], path: Path) -> None:
-    """Write the accepted claims, whole or not at all; no file where there are none."""
-    if rows:
-        write_atomically(Path(path), to_csv(COLUMNS, [astuple(row) for row in rows]))
-    else:
-        Path(path).unlink(missing_ok=True)
+def as_csv(rows: Sequence[Judged]) -> str:
+    """Return the text of a file of accepted claims; none where there are none, for then there is no file."""
+    return to_csv(COLUMNS, [astuple(row) for row in rows]) if rows else ""

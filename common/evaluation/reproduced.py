@@ -15,12 +15,11 @@ from common.evaluation import AgreementError
 from common.evaluation.accepted import SCALES, read_accepted
 from common.evaluation.cells import is_stand_in, is_subset
 from common.evaluation.comparison import Comparison
-from common.evaluation.corrections import Change, Correction, Standing, unexplained
+from common.evaluation.corrections import Change, Standing
 from common.evaluation.published import Published
 from common.evaluation.statistics import Summary
 from common.evaluation.tables import number, to_csv
 from common.evaluation.verdicts import VERDICTS, Evidence, Judgement, decide, direction_between
-from common.results.atomic import write_atomically
 
 COLUMNS = (
     "artefact",
@@ -86,17 +85,12 @@ def accepted_rows(comparison: Comparison) -> list[Accepted]:
     ]
 
 
-def accept(comparison: Comparison, path: Path, corrections: Sequence[Correction] = ()) -> list[Accepted]:
-    """Write the comparison's numbers to ``path``, in place of those of the same rows and scale; return all rows.
-
-    Refuses with :class:`UnexplainedError` where a verdict changes and no line of ``corrections`` says why.
-    """
-    rows, changed = merged(comparison, path)
-    if lacking := unexplained(changed, corrections):
-        raise UnexplainedError(lacking)
-    cells = ([number(v) if isinstance(v, float) else "" if v is None else str(v) for v in astuple(r)] for r in rows)
-    write_atomically(Path(path), to_csv(COLUMNS, cells))
-    return rows
+def as_csv(rows: Sequence[Accepted]) -> str:
+    """Return the text of a file of accepted numbers."""
+    return to_csv(
+        COLUMNS,
+        ([number(v) if isinstance(v, float) else "" if v is None else str(v) for v in astuple(row)] for row in rows),
+    )
 
 
 def merged(comparison: Comparison, path: Path) -> tuple[list[Accepted], list[Change]]:

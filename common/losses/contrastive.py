@@ -43,10 +43,11 @@ def infonce(scores: Tensor) -> Tensor:
 def interpolated(scores: Tensor, log_baseline: Tensor, alpha: float) -> Tensor:
     """Return I_alpha, between NWJ (alpha -> 0 with the learned baseline) and InfoNCE (alpha = 1).
 
-    With m_i = mean over the K - 1 others of e^T_ij and the mixture alpha m + (1 - alpha) e^baseline:
-    1 + E_P[T - log mixture] - E_Q[e^T / mixture]. ``scores`` (..., K, K), ``log_baseline`` (..., K) scores each row
-    x_i. Bias: a lower bound, at most log((K - 1) / alpha) up to one nat's slack of sampling; larger alpha trades bias
-    for variance. Raises ValueError for an alpha outside (0, 1].
+    With m_i the mean of e^T_ij over the candidates j of row i (all K under E_P, the K - 1 that are not its partner
+    under E_Q) and the mixture alpha m + (1 - alpha) e^baseline: 1 + E_P[T - log mixture] - E_Q[e^T / mixture].
+    ``scores`` (..., K, K), ``log_baseline`` (..., K) scores each row x_i. Bias: a lower bound, at most log(K / alpha)
+    up to one nat's slack of sampling; larger alpha trades bias for variance. Raises ValueError for an alpha outside
+    (0, 1].
     """
     if not 0 < alpha <= 1:
         raise ValueError(f"alpha must lie in (0, 1], got {alpha}")

@@ -18,15 +18,19 @@ from common.losses.once import first_slope_only
 
 FLOOR = 1e-8  # of the square: where the unbiased square is below, the value is its root, without slope
 _BLOCK = 256  # rows of a table at a time where only sums are wanted
+_ROUNDING = 32.0  # in units of eps <A, A>: of a <PA, PA> that is nought, rounding leaves less than a third of it
 
 
 def distance_correlation(x: Tensor, y: Tensor) -> Tensor:
     """Return sqrt(max(FLOOR, dCor_U^2)) of rows x (..., n, d_x) and y (..., n, d_y), in [0, 1]; n >= 4.
 
     The slope goes to x alone; raises ``ValueError`` where y wants one. The unbiased square may be negative: there the
-    value is sqrt(FLOOR), with no slope. Not differentiable a second time (``RuntimeError``). Memory O(n^2) of one
-    member with a slope, O(n) without.
+    value is sqrt(FLOOR), with no slope, and so it is where U-centring leaves of a side's distances no more than
+    rounding (all rows are equal, or all but one). Fewer rows raise ``ValueError``. Not differentiable a second time
+    (``RuntimeError``). Memory O(n^2) of one member with a slope, O(n) without.
     """
+    if x.shape[-2] < 4:
+        raise ValueError(f"the distance correlation needs at least 4 rows, got {x.shape[-2]}")
     if y.requires_grad:
         raise ValueError("the slope of the distance correlation in y is not written out: give y detached")
     members = [v.reshape(-1, *v.shape[-2:]) for v in (x, y - far_offset(y))]
@@ -67,12 +71,12 @@ def _value_and_slope(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
     a, b = lengths.sub(shifts[0]).fill_diagonal_(0), b.sub_(shifts[1]).fill_diagonal_(0)
     sums = _Sums(n, x)
     sums.add(a, b, 0)
-    covariance, of_a, of_b = sums.inner().to(x.dtype)
-    scale = (of_a * of_b).clamp_min(1e-30).sqrt()
+    covariance, of_a, of_b = sums.inner(torch.finfo(x.dtype).eps).to(x.dtype)
+    scale = (of_a * of_b).sqrt()
     square = covariance / scale
-    value = square.clamp_min(FLOOR).sqrt()
+    value = square.clamp(FLOOR, 1).sqrt()
     # d square = <P(B / scale - square A / <PA, PA>), dA>, and dA_ij = (x_i - x_j)(dx_i - dx_j) / A_ij
-    weights = torch.stack([-square / of_a.clamp_min(1e-30), 1 / scale])
+    weights = torch.stack([-square / of_a, 1 / scale])
     rows = weights @ sums.rows.to(x.dtype)
     rows = (rows - rows.sum() / (2 * (n - 1))) / (n - 2)
     h = b.mul_(weights[1]).addcmul_(a, weights[0]).sub_(rows[:, None]).sub_(rows)
@@ -89,8 +93,8 @@ def _value(x: Tensor, y: Tensor) -> Tensor:
     for start in range(0, n, _BLOCK):
         a, b = (_distances(v[start : start + _BLOCK], v[start:]) - s for v, s in zip((x, y), shifts, strict=True))
         sums.add(a.fill_diagonal_(0), b.fill_diagonal_(0), start)
-    covariance, of_a, of_b = sums.inner()
-    return (covariance / (of_a * of_b).clamp_min(1e-30).sqrt()).clamp_min(FLOOR).sqrt()
+    covariance, of_a, of_b = sums.inner(torch.finfo(x.dtype).eps)
+    return (covariance / (of_a * of_b).sqrt()).clamp(FLOOR, 1).sqrt()
 
 
 class _Sums:
@@ -114,8 +118,13 @@ class _Sums:
             whole = torch.linalg.vecdot(v, w).sum()
             self.products[i] += whole if v.shape[1] == k else 2 * whole - torch.linalg.vecdot(v[:, :k], w[:, :k]).sum()
 
-    def inner(self) -> Tensor:
-        """Return <PA, PB>, <PA, PA>, <PB, PB>."""
+    def inner(self, eps: float) -> Tensor:
+        """Return <PA, PB>, <PA, PA>, <PB, PB>; 0, 1, 1 where PA or PB is rounding of tables with this ``eps``.
+
+        So it is also where their product is too small for fp32 to divide by.
+        """
         (a, b), n = self.rows, self.rows.shape[1]
         of_rows = [v.sum() * w.sum() / ((n - 1) * (n - 2)) - 2 * (v @ w) / (n - 2) for v, w in ((a, b), (a, a), (b, b))]
-        return self.products + torch.stack(of_rows)
+        found = self.products + torch.stack(of_rows)
+        nought = (found[1:] <= _ROUNDING * eps * self.products[1:]).any() | (found[1] * found[2] < 1e-30)
+        return torch.where(nought, found.new_tensor([0.0, 1.0, 1.0]), found)

@@ -17,6 +17,7 @@ from matplotlib.figure import Figure
 
 from common.results import Record
 from common.results.atomic import write_atomically
+from common.results.select import seeds_in_words
 
 plt.style.use(Path(__file__).with_name("style.mplstyle"))
 
@@ -51,14 +52,14 @@ def finish(fig: Figure, title: str, records: Sequence[Record], *notes: str) -> F
 def stamp(records: Sequence[Record], *notes: str) -> str:
     """Return one line that says at which scale, in which variants, over how many seeds and on which data it stands.
 
+    The seeds are those of a cell that ended well; cells that have different numbers of them are told as a range.
     ``notes`` say what is drawn and how; an empty one is left out.
     """
     variants = ", ".join(sorted({record.variant for record in records}))
     scales = ", ".join(sorted({record.scale for record in records}))
     data = "; ".join(sorted({record.dataset.words for record in records}))
-    seeds = len({record.seed for record in records})
     bad = sum(record.status != "ok" for record in records)
-    parts = [f"scale {scales}", f"variant {variants}", f"{seeds} seed{'s' if seeds != 1 else ''}", data]
+    parts = [f"scale {scales}", f"variant {variants}", seeds_in_words(records), data]
     parts += [f"{bad} record(s) diverged or failed"] if bad else []
     return "  ·  ".join([*parts, *filter(None, notes)])
 

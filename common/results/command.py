@@ -18,8 +18,9 @@ def make(
 ) -> int:
     """Make one of ``artefacts`` into the files given; returns the exit status.
 
-    ``module`` is where they are made, ``<paper>.figures``; ``endings`` are those of the files it can write. Records or
-    metrics that are not there, and files that cannot be written, are one line on stderr.
+    ``module`` is where they are made, ``<paper>.figures``; ``endings`` are those of the files it can write, as
+    ``.csv, .md``. Another ending, records or metrics that are not there, and files that cannot be written, are one line
+    on stderr.
     """
     paper, _, kind = module.partition(".")
     parser = argparse.ArgumentParser(prog=f"python -m replications.{module}", description=description)
@@ -28,6 +29,9 @@ def make(
     parser.add_argument("--title", default="", help="title above it")
     parser.add_argument("--records", type=Path, nargs="+", required=True, help="records to read")
     options = parser.parse_args(argv)
+    if other := [str(path) for path in options.files if path.suffix not in endings.split(", ")]:
+        print(f"{paper} {options.artefact}: {other[0]}: the endings are {endings}", file=sys.stderr)
+        return 1
     try:
         write(options, read_many(options.records))
     except (RecordError, KeyError, OSError) as error:

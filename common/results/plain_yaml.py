@@ -17,7 +17,21 @@ class YamlError(ValueError):
 
 
 class _Loader(yaml.SafeLoader):
-    """The safe loader with YAML 1.2's floats: 1.1's want a point and a sign, and ``1e-3`` would be a word."""
+    """The safe loader with YAML 1.2's floats: 1.1's want a point and a sign, and ``1e-3`` would be a word.
+
+    And with its mappings: a key comes once, where the loader would drop all but the last in silence.
+    """
+
+    def compose_mapping_node(self, anchor: str | None) -> yaml.MappingNode:
+        """Compose a mapping; here its keys are its own still, for those that it merges (``<<``) may be overridden."""
+        node = super().compose_mapping_node(anchor)
+        lines: dict[tuple[str, str], int] = {}
+        for key in (key for key, _ in node.value if isinstance(key, yaml.ScalarNode)):
+            line, name = key.start_mark.line + 1, (key.tag, key.value)
+            if name in lines:
+                raise YamlError(f"line {line}: key {key.value!r} comes twice (line {lines[name]}); keep one")
+            lines[name] = line
+        return node
 
 
 _Loader.add_implicit_resolver(
@@ -39,6 +53,8 @@ def parse_yaml(content: str | bytes) -> Any:
     try:
         text = content.decode("utf-8") if isinstance(content, bytes) else content
         return yaml.load(text, Loader=_Loader)  # noqa: S506  (it is a safe loader)
+    except YamlError:
+        raise
     except yaml.YAMLError as error:
         raise YamlError(" ".join(str(error).split())) from None
     except RecursionError:

@@ -11,12 +11,20 @@ import time
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
+from typing import NamedTuple
 
 from common.results.schema import Provenance
 
 
-def commit_of(root: Path) -> tuple[str, bool]:
-    """Return the commit checked out at ``root`` and whether tracked files differ from it."""
+class Source(NamedTuple):
+    """The commit that is checked out, and whether tracked files differ from it."""
+
+    commit: str
+    dirty: bool
+
+
+def commit_of(root: Path) -> Source:
+    """Return the commit checked out at ``root``; without git it is ``unknown``, and its files may be anything."""
     try:
         run = ["git", "-C", str(root)]
         head = subprocess.run([*run, "rev-parse", "HEAD"], capture_output=True, text=True, check=True)
@@ -24,8 +32,8 @@ def commit_of(root: Path) -> tuple[str, bool]:
             [*run, "status", "--porcelain", "--untracked-files=no"], capture_output=True, text=True, check=True
         )
     except (OSError, subprocess.CalledProcessError):
-        return "unknown", True
-    return head.stdout.strip(), bool(changed.stdout.strip())
+        return Source("unknown", True)
+    return Source(head.stdout.strip(), bool(changed.stdout.strip()))
 
 
 def environment_digest() -> str:
@@ -57,14 +65,16 @@ class Stopwatch:
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
-def collect(root: Path, code: str, device: str, dtype: str, ensemble: int, watch: Stopwatch) -> Provenance:
-    """Return the provenance of a run that ends now; ``code`` is its fingerprint, ``ensemble`` its stack size."""
+def collect(source: Source, code: str, device: str, dtype: str, ensemble: int, watch: Stopwatch) -> Provenance:
+    """Return the provenance of a run that ends now; ``source`` is what lay there when it began.
+
+    ``code`` is its fingerprint, ``ensemble`` its stack size.
+    """
     import torch
 
-    commit, dirty = commit_of(root)
     return Provenance(
-        commit=commit,
-        dirty=dirty,
+        commit=source.commit,
+        dirty=source.dirty,
         code=code,
         environment=environment_digest(),
         torch=torch.__version__,

@@ -48,7 +48,11 @@ class Origin(_Strict):
 
 
 class Provenance(_Strict):
-    """Where a record comes from: code, environment, machine and cost. Seconds and memory may differ between runs."""
+    """Where a record comes from: code, environment, machine and cost. Seconds and memory may differ between runs.
+
+    ``commit`` was checked out when the run began; where it was interrupted, when its last part began, whose code has
+    the fingerprint of all of them. ``dirty``: tracked files differed when it, or any part of it, began.
+    """
 
     commit: str
     dirty: bool

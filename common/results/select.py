@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
@@ -22,3 +23,14 @@ def ended_well(records: Sequence[Record]) -> list[Record]:
 def values(records: Sequence[Record], metric: str) -> np.ndarray:
     """Return a metric (n,) of the records that ended well and have it."""
     return np.array([r.metrics[metric] for r in ended_well(records) if metric in r.metrics], dtype=float)
+
+
+def seeds_in_words(records: Sequence[Record]) -> str:
+    """Return over how many seeds the cells of some records stand, those that ended well: ``5 seeds``, ``2 to 3 seeds``.
+
+    A mean is over its own cell's seeds; that another cell has more says nothing of it.
+    """
+    good = Counter(record.cell for record in ended_well(records))
+    counts = [good[cell] for cell in {record.cell for record in records}]
+    least, most = min(counts, default=0), max(counts, default=0)
+    return f"{least} to {most} seeds" if least < most else f"{most} seed{'s' if most != 1 else ''}"

@@ -11,7 +11,7 @@ import pandas as pd
 from common.results.atomic import write_atomically
 from common.results.command import make
 from common.results.schema import Record
-from common.results.select import values
+from common.results.select import seeds_in_words, values
 
 Maker = Callable[[Sequence[Record]], pd.DataFrame]
 
@@ -47,8 +47,7 @@ def _markdown(frame: pd.DataFrame, options: argparse.Namespace, records: Sequenc
     ]
     scales = ", ".join(sorted({r.scale for r in records}))
     data = "; ".join(sorted({r.dataset.words for r in records}))
-    seeds = len({r.seed for r in records})
-    said = f"± is the standard deviation over {seeds} seeds; scale {scales}; data {data}."
+    said = f"± is the standard deviation over {seeds_in_words(records)}; scale {scales}; data {data}."
     lines += ["", said + _left_out(records)]
     return "\n".join(lines) + "\n"
 

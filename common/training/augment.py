@@ -18,14 +18,17 @@ Change = Callable[[Tensor, torch.Generator], Tensor]
 
 
 def images(name: str, *changes: Change) -> Transform:
-    """Return a transform that applies ``changes`` in turn to the images called ``name`` (of each member of a stack)."""
+    """Return a transform that applies ``changes`` in turn to the images called ``name`` (of each member of a stack).
+
+    It raises ``ValueError`` where one of them draws and it was given no ``noise`` to draw from.
+    """
 
     def transform(batch: Batch, noise: Sequence[torch.Generator]) -> Batch:
         x = batch[name]
         if x.ndim == 5:
             changed = torch.stack([_apply(changes, own, g) for own, g in zip(x, noise, strict=True)])
         else:
-            changed = _apply(changes, x, noise[0] if noise else torch.Generator())
+            changed = _apply(changes, x, noise[0]) if noise else _apply_without_noise(changes, x)
         return {**batch, name: changed}
 
     return transform
@@ -35,6 +38,16 @@ def _apply(changes: Sequence[Change], x: Tensor, generator: torch.Generator) -> 
     for change in changes:
         x = change(x, generator)
     return x
+
+
+def _apply_without_noise(changes: Sequence[Change], x: Tensor) -> Tensor:
+    """Apply changes that draw nothing; a generator of our own would give every batch the same draws."""
+    spare = torch.Generator()
+    before = spare.get_state()
+    changed = _apply(changes, x, spare)
+    if not torch.equal(spare.get_state(), before):
+        raise ValueError("a change of these images is random: give the batches a generator to draw from (noise=)")
+    return changed
 
 
 def crop(padding: int) -> Change:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from common.data.errors import DataError
 from common.evaluation import AgreementError
 from common.results import RecordError
 from common.results.plain_yaml import YamlError, parse_yaml
@@ -105,7 +106,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # as ``head`` leaves one; what is still to be written goes nowhere, or the exit would tell
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
-    except (ConfigError, RecordError, AgreementError, OSError) as error:
+    except (ConfigError, RecordError, AgreementError, DataError, OSError) as error:
         print(f"expunge: {error}", file=sys.stderr)
         return 1
 

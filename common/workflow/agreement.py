@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from common.evaluation.accepted import write_accepted
 from common.evaluation.claims import Claim
 from common.evaluation.comparison import Comparison
 from common.evaluation.comparison import compare as compare_numbers
-from common.evaluation.corrections import read_corrections, unexplained
-from common.evaluation.judged import judged_path, write_judged
+from common.evaluation.corrections import Change, read_corrections, unexplained
+from common.evaluation.judged import as_csv as claims_csv
+from common.evaluation.judged import judged_path
 from common.evaluation.judged import merged as merged_claims
 from common.evaluation.on_means import judge_on_means
 from common.evaluation.places import places_of
@@ -22,7 +25,7 @@ from common.evaluation.reproduced import (
     read_reproduced,
     unfinished,
 )
-from common.evaluation.reproduced import accept as accept_numbers
+from common.evaluation.reproduced import as_csv as numbers_csv
 from common.evaluation.reproduced import merged as merged_numbers
 from common.evaluation.tables import write_comparison
 from common.workflow.config import PaperConfig, reading_of
@@ -31,6 +34,7 @@ from common.workflow.foreign import foreign_cells, refuse_foreign
 from common.workflow.reading import claims_in
 from common.workflow.resolve import Plan
 from common.workflow.stated import read_stated
+from common.workflow.uncommitted import refuse_uncommitted
 
 _COLUMNS = ("artefact", "entry", "metric", "published", "reproduced ± sd (n)", "verdict", "direction")
 
@@ -78,33 +82,58 @@ def accepted_path(plan: Plan, paper: str, reading: str) -> Path:
 def accept(plan: Plan) -> int:
     """Lay the plan's scale's numbers into each paper's ``reproduced.csv`` and its claims into ``judged.csv``.
 
-    There is one of each per reading; a claim whose records are not at hand is judged on the accepted means where these
-    decide it. A verdict or an outcome that changes must have its line in CORRECTIONS.md; the
-    lines that lack are printed, to be filled in. Records that other code or parameters left are refused.
+    There is one of each per reading, and either all of them are written or none; a claim whose records are not at hand
+    is judged on the accepted means where these decide it. A verdict or an outcome that changes must have its line in
+    CORRECTIONS.md; the lines that lack are printed, to be filled in. Records that other code or parameters left, or a
+    run with uncommitted changes, are refused.
     """
     corrections = read_corrections(plan.root / "CORRECTIONS.md")
+    found: list[_Offer] = []
     for paper, config in plan.papers.items():
         compared = {reading: comparison_of(plan, paper, reading) for reading in ("", *config.readings)}
         refuse_foreign(plan, paper, compared.values())
-        for reading, comparison in compared.items():
-            path = accepted_path(plan, paper, reading)
-            numbers, moved = merged_numbers(comparison, path)
-            settings, published, stated = in_reading(plan.root, config, reading)
-            on_means = judge_on_means(stated, places_of(settings, published), numbers, plan.scale)
-            claims, changed = merged_claims(comparison, judged_path(path), on_means)
-            lacking = unexplained([*moved, *changed], corrections)
-            for row, ran in unfinished(read_reproduced(path), comparison):
-                print(f"{label(path)}: {':'.join(row.key)}: {none_finished(ran, row.mean)}")
-            for change in lacking:
-                print(change.line(datetime.now(UTC).date().isoformat()))
-            if lacking:
-                raise UnexplainedError(lacking)
-            accept_numbers(comparison, path, corrections)
-            write_judged(claims, judged_path(path))
-            fresh, told = len(accepted_rows(comparison)), sum(claim.stands for claim in comparison.claims)
-            rows = f"{len(numbers)} rows, {fresh} of them fresh at {plan.scale}"
-            print(f"{path.relative_to(plan.root)}: {rows}; claims judged: {len(claims)}, {told} of them fresh")
+        refuse_uncommitted(plan, paper, compared.values())
+        found += [_offer(plan, config, reading, comparison) for reading, comparison in compared.items()]
+    lacking = unexplained([change for offer in found for change in offer.changes], corrections)
+    today = datetime.now(UTC).date().isoformat()
+    for line in (*(line for offer in found for line in offer.lost), *(change.line(today) for change in lacking)):
+        print(line)
+    if lacking:
+        raise UnexplainedError(lacking)
+    write_accepted({path: text for offer in found for path, text in offer.contents.items()})
+    for offer in found:
+        print(offer.summary)
     return 0
+
+
+@dataclass(frozen=True)
+class _Offer:
+    """What one reading's files would hold, the verdicts that this changes, rows that no seed bears now, a summary."""
+
+    contents: dict[Path, str]
+    changes: list[Change]
+    lost: list[str]
+    summary: str
+
+
+def _offer(plan: Plan, config: PaperConfig, reading: str, comparison: Comparison) -> _Offer:
+    """Return what a comparison has to say to the accepted numbers and claims of its reading."""
+    path = accepted_path(plan, config.name, reading)
+    numbers, moved = merged_numbers(comparison, path)
+    settings, published, stated = in_reading(plan.root, config, reading)
+    on_means = judge_on_means(stated, places_of(settings, published), numbers, plan.scale)
+    claims, changed = merged_claims(comparison, judged_path(path), on_means)
+    fresh, told = len(accepted_rows(comparison)), sum(claim.stands for claim in comparison.claims)
+    rows = f"{len(numbers)} rows, {fresh} of them fresh at {plan.scale}"
+    return _Offer(
+        {path: numbers_csv(numbers), judged_path(path): claims_csv(claims)},
+        [*moved, *changed],
+        [
+            f"{label(path)}: {':'.join(row.key)}: {none_finished(ran, row.mean)}"
+            for row, ran in unfinished(read_reproduced(path), comparison)
+        ],
+        f"{path.relative_to(plan.root)}: {rows}; claims judged: {len(claims)}, {told} of them fresh",
+    )
 
 
 def _show(comparison: Comparison, reading: str) -> None:

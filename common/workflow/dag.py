@@ -18,6 +18,7 @@ from common.workflow.config import cells_of
 from common.workflow.resolve import Plan
 
 PYTHON = shlex.quote(sys.executable)
+STYLE = "common/plotting/style.mplstyle"  # code of every figure, though no Python
 
 
 @dataclass(frozen=True)
@@ -120,7 +121,7 @@ class Dag:
                     module=module,
                     records=[path for cell in entry.cells for path in self.plan.records(self.name, cell)],
                     files=[f"{self.folder}/{artefact}.{ending}" for ending in endings],
-                    code=self.plan.code(module),
+                    code=self._drawn_by(module) if entry.kind == "figure" else self.plan.code(module),
                     printed=self._printed(artefact) if entry.kind == "figure" else "",
                 )
             )
@@ -209,8 +210,8 @@ class Dag:
 
     @property
     def comparison_code(self) -> str:
-        """Fingerprint of the code that judges."""
-        return self.plan.code("common.evaluation.tables")
+        """Fingerprints of the code that judges, and of what takes claims over into a reading."""
+        return " ".join(map(self.plan.code, ("common.evaluation.tables", "common.workflow.reading")))
 
     def _as_one(self, experiment: str, jobs: list[Training]) -> Training:
         """Return one job that does what the jobs of an experiment's cells do."""
@@ -238,6 +239,10 @@ class Dag:
     def _read_further(self) -> set[str]:
         """Return the cells that the paper's further readings are sought in."""
         return {cell for cell in cells_of(self.config) if cell.split("/")[1] in self.config.readings}
+
+    def _drawn_by(self, module: str) -> str:
+        """Return the fingerprint of a figure's code, with a digest of the style that it is drawn in."""
+        return " ".join([self.plan.code(module), *digests(self.plan.root, [STYLE]).values()])
 
     def _printed(self, artefact: str) -> str:
         """Return a digest of the artefact's own lines of ``published.csv``: an edited number redraws that figure."""

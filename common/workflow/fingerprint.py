@@ -4,9 +4,9 @@ Docstrings and comments are stripped first, so that an edited comment or a touch
 edited loss changes the fingerprint of exactly the jobs that import it. Imports are followed as Python would run
 them: the package above a module counts with what it imports at import time; a module that is imported by name
 counts with all its imports, those inside functions too. Imports by computed name are not seen, which is why
-registries here import by name. Plumbing that carries numbers and computes none (``common.workflow``,
-``common.results``) is left out: a new option of the command line must not cost a night of training. Where the module
-is plumbing itself, as the report's is, all that it imports counts.
+registries here import by name. Plumbing that carries numbers and computes none (``common.workflow``, and of
+``common.results`` all but :data:`COMPUTES`) is left out: a new option of the command line must not cost a night of
+training. Where the module is plumbing itself, as the report's is, all that it imports counts.
 """
 
 from __future__ import annotations
@@ -20,6 +20,8 @@ from pathlib import Path
 
 FIRST_PARTY = ("common", "replications", "benchmarks")
 PLUMBING = ("common.workflow", "common.results")
+# What numbers rest on all the same: the precision that a processor is given, and the means that tables print.
+COMPUTES = ("common.results.processor", "common.results.select", "common.results.tables")
 
 
 def fingerprint(module: str, root: Path | str = ".") -> str:
@@ -35,7 +37,7 @@ def closure(module: str, root: Path | str = ".") -> list[str]:
     root = Path(root)
     if _path_of(module, root) is None:
         raise ModuleNotFoundError(f"no first-party module {module!r} below {root.resolve()}")
-    left_out = () if _within(module, PLUMBING) else PLUMBING
+    every = _within(module, PLUMBING)
     seen: dict[str, bool] = {}  # module -> whether its function-level imports count as well
     todo = [(module, True)]
     while todo:
@@ -43,9 +45,14 @@ def closure(module: str, root: Path | str = ".") -> list[str]:
         if seen.get(name, False) or (name in seen and not deep):
             continue
         seen[name] = deep
-        todo += [(parent, False) for parent in _parents(name)]
-        todo += [(found, True) for found in _imports(name, root, deep) if not _within(found, left_out)]
+        todo += [(parent, False) for parent in _parents(name) if every or _counts(parent)]
+        todo += [(found, True) for found in _imports(name, root, deep) if every or _counts(found)]
     return sorted(name for name in seen if _path_of(name, root))
+
+
+def _counts(name: str) -> bool:
+    """Return whether a module that is no plumbing depends on another one's code."""
+    return not _within(name, PLUMBING) or _within(name, COMPUTES)
 
 
 def _parents(name: str) -> list[str]:

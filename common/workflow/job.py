@@ -26,6 +26,7 @@ from common.results.atomic import sweep
 from common.results.store import write_all
 from common.workflow import clock, upstream
 from common.workflow.config import ConfigError
+from common.workflow.current import check_code
 from common.workflow.lost import Lost, leave_no_weights, lost_seeds
 
 
@@ -145,6 +146,7 @@ def _run_cell(path: Path, results: Path, seeds: list[int] | None, run: Run, root
     """Run what one cell lacks; an error is one line that names it, and 1."""
     try:
         config = read_config(path)
+        check_code(config, root)
         job = Job(config, store.cell_folder(results, config.cell), results, root)
         asked, done = sorted(set(seeds or range(config.seeds))), set[int]()
         # once more where the run itself fetched a set that seeds on record had a stand-in for
@@ -251,7 +253,7 @@ def set_aside_unreadable(job: Job, seed: int) -> None:
 def _run_and_write(job: Job, seeds: list[int], run: Run) -> None:
     """Run the seeds and write their records, all or none; the checkpoint goes only when every one is on disk."""
     config, checkpoint = job.config, job.checkpoint_path(seeds)
-    watch = clock.take_up(checkpoint)
+    watch, source = clock.take_up(checkpoint, provenance.commit_of(job.root))  # before the run: it may be edited since
     try:
         if config.device == "cpu":
             from common.workflow.lean import spare_the_compiler  # needs torch, which the plan does without
@@ -259,7 +261,7 @@ def _run_and_write(job: Job, seeds: list[int], run: Run) -> None:
             spare_the_compiler()
         outcomes, origin, dtype = run(job, seeds)
         upstream.check_origin(job, seeds, origin)
-        made = provenance.collect(job.root, config.code, config.device, dtype, len(seeds), watch)
+        made = provenance.collect(source, config.code, config.device, dtype, len(seeds), watch)
         left = [seed for seed in seeds if seed in outcomes]
         write_all(job.results, [_record(job, seed, outcomes[seed], origin, made) for seed in left])
         if forgotten := sorted(set(seeds) - set(left)):

@@ -12,6 +12,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from common.data.errors import DataError
 from common.evaluation import AgreementError
 from common.workflow import locks, remake
 from common.workflow.config import ConfigError, suggest
@@ -73,7 +74,7 @@ def start(root: Path, given: dict) -> Plan:
         if not typed.node:  # a node's jobs were checked where they were asked for
             for paper in plan.papers.values():
                 read_stated(root, paper)
-    except (ConfigError, AgreementError) as error:
+    except (ConfigError, AgreementError, DataError) as error:
         sys.exit(f"expunge: {error}")
     print(plan.headline(), file=sys.stderr, flush=True)
     if not typed.node and (files := remake.overtaken(plan)):

@@ -34,7 +34,7 @@ def test_records_on_a_full_disk(tmp_path, small_disk, fill, capsys):
     assert run(configuration(tmp_path), small_disk) == 0
     before = files(small_disk)
     filler = fill(small_disk)
-    changed = configuration(tmp_path, code="c2")
+    changed = configuration(tmp_path, version=2)
     assert run(changed, small_disk) == 1
     said = capsys.readouterr().err
     assert said.count("\n") == 1
@@ -51,7 +51,7 @@ def test_records_beyond_the_limit_on_file_sizes(tmp_path, file_limit, capsys):
     assert run(configuration(tmp_path), results) == 0
     before = files(results)
     with file_limit(4096):
-        assert run(configuration(tmp_path, code="c2"), results) == 1
+        assert run(configuration(tmp_path, version=2), results) == 1
     said = capsys.readouterr().err
     assert said.count("\n") == 1
     assert "File too large; it cannot be written" in said

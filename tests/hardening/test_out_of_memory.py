@@ -39,7 +39,7 @@ def experiment(job, seeds):
         os.kill(os.getpid(), signal.SIGKILL)
     return {seed: Outcome({"steps": float(steps + 1)}) for seed in seeds}, ORIGIN, "fp32"
 
-sys.exit(main([sys.argv[1], "--results", sys.argv[2]], experiment, Path("."), "test"))
+sys.exit(main([sys.argv[1], "--results", sys.argv[2]], experiment, Path(sys.argv[1]).parents[2], "test"))
 """
 
 

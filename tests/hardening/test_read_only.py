@@ -61,7 +61,7 @@ def test_results(tmp_path, read_only, capsys):
     assert run(configuration(tmp_path), results) == 0
     before = files(results)
     read_only(results)
-    assert run(configuration(tmp_path, code="c2"), results) == 1
+    assert run(configuration(tmp_path, version=2), results) == 1
     line = capsys.readouterr().err
     assert line.count("\n") == 1
     assert "seed=0.json" in line

@@ -10,7 +10,7 @@ import pytest
 
 from common.evaluation import AgreementError
 from common.evaluation.claims import read_claims
-from common.evaluation.corrections import Change, Standing, read_corrections, unexplained, unrecorded
+from common.evaluation.corrections import Change, Standing, read_corrections, unexplained
 from common.evaluation.judged import Judged, judged_path, read_judged
 from common.evaluation.judged import changes as claim_changes
 from common.evaluation.published import read_published
@@ -80,6 +80,22 @@ def rows_of(text):
         )
         for cells in csv.DictReader(io.StringIO(text))
     ]
+
+
+def unrecorded(history, corrections):
+    """Return the changes of a history, in the order of time, that no line of their row records in that order."""
+    lines = {}
+    for correction in corrections:
+        lines.setdefault(correction.change.place, []).append(correction)
+    lacking = []
+    for change in history:
+        left = lines.get(change.place, [])
+        at = next((i for i, line in enumerate(left) if not unexplained([change], [line])), None)
+        if at is None:
+            lacking.append(change)
+        else:
+            del left[: at + 1]
+    return lacking
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: f"{path.parent.name}-{path.stem}")

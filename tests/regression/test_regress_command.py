@@ -266,6 +266,51 @@ def test_what_is_left_of_an_earlier_run_with_more_seeds_hinders_nothing(accepted
     assert main(["accept", *PAPER, "seeds=2"]) == 0
 
 
+def test_records_of_uncommitted_changes_are_not_accepted(accepted, capsys):
+    path = accepted / "replications/golden/reproduced.csv"
+    before = path.read_text()
+    edit_records(accepted, "paper", uncommitted)
+    assert main(["accept", *PAPER]) == 1
+    said = capsys.readouterr().err
+    assert said.startswith(
+        "expunge: golden: encoder/trained: seed 1 at paper ran with uncommitted changes; commit first"
+    )
+    assert said.count("\n") == 1
+    assert path.read_text() == before
+    assert main(["compare", *PAPER]) == main(["regress", *PAPER]) == 0, "they may be looked at"
+
+
+def uncommitted(record):
+    if (record["variant"], record["seed"]) == ("trained", 1):
+        record["provenance"]["dirty"] = True
+
+
+def test_all_readings_are_accepted_or_none(accepted, capsys):
+    """The reading's own cell moves and has no line in CORRECTIONS.md: the numbers as written stay as they were too."""
+    config = accepted / "replications/golden/config.yaml"
+    config.write_text(config.read_text().replace("title: A paper", "readings: [weight100]\ntitle: A paper", 1))
+    assert main(["accept", *PAPER]) == 0
+    folder = accepted / "replications/golden"
+    before = {path.name: path.read_bytes() for path in folder.glob("*.csv")}
+    assert "reproduced-weight100.csv" in before
+    move(accepted, "encoder/random", lambda seed: 0.7201 + 0.01 * (seed - 2))  # its verdict as it was, by other numbers
+    move(accepted, "encoder/weight100", lambda seed: 0.1 + 0.001 * seed)
+    corrections = accepted / "CORRECTIONS.md"
+    capsys.readouterr()
+    assert main(["accept", *PAPER]) == 1
+    lines = [line for line in capsys.readouterr().out.splitlines() if line.startswith("| 20")]
+    assert {line.split(" | ")[1] for line in lines} == {"golden", "golden/weight100"}, "those of all readings at once"
+    told = [line.removesuffix("|  |") + "| moved |" for line in lines if "| golden |" in line]
+    corrections.write_text(HEAD + "".join(f"{line}\n" for line in told))
+    assert main(["accept", *PAPER]) == 1
+    assert {path.name: path.read_bytes() for path in folder.glob("*.csv")} == before
+    told = [line.removesuffix("|  |") + "| moved |" for line in lines]
+    corrections.write_text(HEAD + "".join(f"{line}\n" for line in told))
+    assert main(["accept", *PAPER]) == 0
+    changed = {path.name for path in folder.glob("*.csv") if path.read_bytes() != before[path.name]}
+    assert {"reproduced.csv", "reproduced-weight100.csv"} <= changed
+
+
 def test_regress_says_whose_records_it_holds(accepted, capsys):
     assert main(["regress", *CHANGED]) == LACKING
     said = capsys.readouterr().out

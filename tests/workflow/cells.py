@@ -3,17 +3,21 @@
 import json
 
 from common.results import Origin
+from common.workflow.fingerprint import fingerprint
 from common.workflow.job import Outcome, main
 
 ORIGIN = Origin(name="d", kind="generated", sha256="0" * 64)
 
 
-def configuration(folder, **changes):
-    """Write a resolved configuration of two seeds and return its path."""
+def configuration(folder, version=1, root=None, **changes):
+    """Write a resolved configuration of two seeds, and below ``root`` (or ``folder``) the code it names; its path."""
+    root = root or folder
+    root.mkdir(parents=True, exist_ok=True)
+    (root / "m.py").write_text(f"VERSION = {version}\n")
     config = {
         "cell": {"paper": "p", "experiment": "e", "variant": "v", "scale": "quick"},
         "module": "m",
-        "code": "c1",
+        "code": fingerprint("m", root),
         "seeds": 2,
         "dataset": "d",
         "needs": [],
@@ -34,7 +38,7 @@ def run(path, results, outcome=lambda seed: Outcome({"value": float(seed)}, {"cu
     return main(
         [str(path), "--results", str(results)],
         lambda job, seeds: ({seed: outcome(seed) for seed in seeds}, ORIGIN, "fp32"),
-        path.parent,
+        path.parents[2],
         "test",
     )
 

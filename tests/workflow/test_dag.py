@@ -7,7 +7,7 @@ import subprocess
 import sys
 
 import pytest
-from workbench import ROOT, copy_checkout, run_snakemake
+from workbench import ROOT, commit_all, copy_checkout, run_snakemake
 
 TINY = (
     "infoshape.raw.n_per_class=200,infoshape.raw.batch=100,infoshape.raw.privacy_passes=2,"
@@ -61,6 +61,7 @@ def dry(checkout, *targets, seeds=2):
 def finished(tmp_path_factory):
     """A checkout in which one paper's everything ran once at a tiny size; each paper's own tests run the others."""
     folder = copy_checkout(tmp_path_factory.mktemp("dag") / "checkout")
+    commit_all(folder)
     done = run_snakemake(folder, *arguments("all"))
     assert done.returncode == 0, done.stderr[-3000:]
     return folder
@@ -78,6 +79,7 @@ def test_everything_runs_and_leaves_what_it_should(finished):
     assert (finished / "figures/quick/report/index.html").exists()
     record = json.loads((finished / "results/quick/infoshape/encoder_a/thesis/seed=1.json").read_text())
     assert record["status"] == "ok"
+    assert record["provenance"]["dirty"] is False
     assert record["provenance"]["ensemble"] == 2
 
 

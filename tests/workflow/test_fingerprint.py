@@ -50,6 +50,21 @@ def test_closure_follows_imports_as_python_runs_them(house):
     assert not [name for name in names if name.startswith(("common.workflow", "common.results", "common.plotting"))]
 
 
+def test_what_computes_in_the_plumbing_counts_without_the_rest_of_it(house):
+    """The processor decides on a precision, tables print means: an edit there may change what is trained, or said."""
+    files = {"processor": "from common.results import write\nAMX = 1\n", "store": "PLACE = 1\n"}
+    for name, text in files.items():
+        (house / f"common/results/{name}.py").write_text(text)
+    edit(house, "common/losses/mi.py", "def bound", "from common.results import processor, store\ndef bound")
+    names = closure("replications.p.experiment", house)
+    assert [name for name in names if name.startswith("common.results")] == ["common.results.processor"]
+    found = [fingerprint("replications.p.experiment", house)]
+    for name in ("store", "processor"):
+        edit(house, f"common/results/{name}.py", "= 1", "= 2")
+        found.append(fingerprint("replications.p.experiment", house))
+    assert (found[1] == found[0], found[2] == found[1]) == (True, False)
+
+
 def test_plumbing_that_is_a_job_itself_counts_with_all_its_imports(house):
     """The report's page is made by ``common.workflow``: an edit there must draw it again."""
     assert {"common.workflow.job", "common.results"} <= set(closure("common.workflow.job", house))

@@ -46,17 +46,49 @@ def test_seeds_on_record_are_kept_and_others_added(cell):
 def test_git_is_asked_once_for_all_seeds(cell, monkeypatch):
     write, run, folder = cell
     asked = []
-    monkeypatch.setattr(provenance, "commit_of", lambda root: asked.append(root) or ("0" * 40, False))
+    monkeypatch.setattr(provenance, "commit_of", lambda root: asked.append(root) or provenance.Source("0" * 40, False))
     assert run(write()) == (0, [0, 1, 2])
     assert len(asked) == 1
     assert {read(folder / f"seed={seed}.json").provenance.commit for seed in range(3)} == {"0" * 40}
 
 
-@pytest.mark.parametrize("change", [{"code": "c2"}, {"params": {"lr": 0.2}}, {"precision": "bf16"}, {"upstream": "x"}])
+def test_the_commit_is_that_of_the_start(cell, monkeypatch):
+    write, run, folder = cell
+    lies_there = ["a" * 40, False]
+    monkeypatch.setattr(provenance, "commit_of", lambda root: provenance.Source(*lies_there))
+
+    def edited_meanwhile(seed):
+        lies_there[:] = "b" * 40, True
+        return Outcome({"value": 1.0})
+
+    assert run(write(seeds=1), outcome=edited_meanwhile)[0] == 0
+    made = read(folder / "seed=0.json").provenance
+    assert (made.commit, made.dirty) == ("a" * 40, False)
+
+
+@pytest.mark.parametrize("change", [{"version": 2}, {"params": {"lr": 0.2}}, {"precision": "bf16"}, {"upstream": "x"}])
 def test_other_code_parameters_or_upstream_run_again(cell, change):
     write, run, _ = cell
     run(write())
     assert run(write(**change)) == (0, [0, 1, 2])
+
+
+def test_code_that_changed_since_it_was_resolved_is_refused(cell, capsys):
+    write, run, folder = cell
+    path = write()
+    source = path.parents[2] / "m.py"
+    source.write_text('"""Only a docstring, which changes no number."""\n' + source.read_text())
+    assert run(path, "--seeds", "0") == (0, [0])
+    source.write_text("VERSION = 2\n")
+    assert run(path) == (1, []), "its records would be stamped with the fingerprint of the old code"
+    said = capsys.readouterr().err
+    assert said.startswith("e/v: the code of m has changed since this configuration was resolved")
+    assert "python -m common.workflow resolve" in said
+    assert said.count("\n") == 1
+    assert sorted(found.name for found in folder.glob("seed=*")) == ["seed=0.json"]
+    source.unlink()
+    assert run(path) == (1, [])
+    assert "no first-party module 'm'" in capsys.readouterr().err
 
 
 def test_a_missing_tensor_file_runs_its_seed_again(cell):
@@ -82,7 +114,7 @@ def test_a_seed_that_is_no_number(cell, capsys):
 def test_several_cells_are_made_in_turn_and_an_error_in_one_hinders_no_other(tmp_path, capsys):
     def made(variant):
         cell = {"paper": "p", "experiment": "e", "variant": variant, "scale": "quick"}
-        return configuration(tmp_path / variant, cell=cell, seeds=1)
+        return configuration(tmp_path / variant, root=tmp_path, cell=cell, seeds=1)
 
     def experiment(job, seeds):
         if job.config.cell.variant == "bad":
@@ -115,7 +147,7 @@ class TestLost:
     def two(self, tmp_path):
         """Return what runs the cell ``e/v`` after ``first/v`` has lost seed 1, with the seeds it was given."""
         first = {"paper": "p", "experiment": "first", "variant": "v", "scale": "quick"}
-        needed = configuration(tmp_path / "first", cell=first, seeds=3)
+        needed = configuration(tmp_path / "first", root=tmp_path, cell=first, seeds=3)
         bad = {1: Outcome({}, status="diverged", message="step 7: not finite")}
 
         def run(path, own, **more):
@@ -236,7 +268,7 @@ class TestWhatRunOwes:
         def forgets(job, seeds):
             return {seed: Outcome({"value": 1.0}) for seed in seeds if seed != 1}, ORIGIN, "fp32"
 
-        assert main([str(write()), "--results", str(folder.parents[3])], forgets, folder, "test") == 1
+        assert main([str(write()), "--results", str(folder.parents[3])], forgets, folder.parents[4], "test") == 1
         assert sorted(path.name for path in folder.glob("seed=*")) == ["seed=0.json", "seed=2.json"]
         assert "no outcome of seed 1" in capsys.readouterr().err
 
@@ -246,14 +278,17 @@ class TestWhatRunOwes:
         def interrupted(job, seeds):
             raise KeyboardInterrupt
 
-        assert main([str(write()), "--results", str(folder.parents[3])], interrupted, folder, "test") == 130
+        assert main([str(write()), "--results", str(folder.parents[3])], interrupted, folder.parents[4], "test") == 130
         assert capsys.readouterr().err == "interrupted; given again, the command goes on where it was\n"
         assert not [*folder.glob(".checkpoint*")], "nothing to go on from, nothing left behind"
 
 
-def test_a_resumed_run_tells_what_all_its_sessions_cost(cell, monkeypatch):
+@pytest.mark.parametrize("dirty", [True, False])
+def test_a_resumed_run_tells_what_all_its_sessions_cost_and_were_made_of(cell, monkeypatch, dirty):
     write, _, folder = cell
     path, now = write(seeds=1), [1000.0]
+    lay_there = iter([provenance.Source("a" * 40, dirty), provenance.Source("b" * 40, False)])
+    monkeypatch.setattr(provenance, "commit_of", lambda root: next(lay_there))
     monkeypatch.setattr(clock.time, "time", lambda: now[0])
 
     def killed(job, seeds):
@@ -267,11 +302,12 @@ def test_a_resumed_run_tells_what_all_its_sessions_cost(cell, monkeypatch):
         return {seed: Outcome({"value": 1.0}) for seed in seeds}, ORIGIN, "fp32"
 
     arguments = [str(path), "--results", str(folder.parents[3])]
-    assert main(arguments, killed, folder, "test") == 130
+    assert main(arguments, killed, folder.parents[4], "test") == 130
     began = json.loads(next(folder.glob(".checkpoint-*.clock.json")).read_text())["started"]
     now[0] = 5000.0
-    assert main(arguments, goes_on, folder, "test") == 0
+    assert main(arguments, goes_on, folder.parents[4], "test") == 0
     made = read(folder / "seed=0.json").provenance
     assert 40 <= made.seconds < 60
     assert made.started == began
+    assert (made.commit, made.dirty) == ("b" * 40, dirty)
     assert not [*folder.glob(".checkpoint*")]

@@ -10,10 +10,10 @@ from dataclasses import replace
 
 import pytest
 import yaml
+from handmade import accept
 from report_page import EVIL, SVG, compared, golden, page, two_papers
 
 from common.evaluation import AgreementError
-from common.evaluation.reproduced import accept
 from common.evaluation.verdicts import VERDICTS
 from common.results import write
 from common.workflow.config import load_paper

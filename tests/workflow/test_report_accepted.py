@@ -7,11 +7,12 @@ from dataclasses import replace
 
 import pytest
 import yaml
+from handmade import accept, write_judged
 from report_page import EVIL, Page, compared, page, two_papers
 
-from common.evaluation.judged import Judged, write_judged
+from common.evaluation.judged import Judged
 from common.evaluation.published import read_published
-from common.evaluation.reproduced import COLUMNS, accept, judgements, read_reproduced
+from common.evaluation.reproduced import COLUMNS, judgements, read_reproduced
 from common.evaluation.tables import to_csv
 from common.workflow.report import build
 from common.workflow.report.values import value_rows
@@ -92,6 +93,24 @@ def test_a_p_value_is_given_where_the_value_was_tested_alone(root):
     rows = value_rows(root / "figures/quick/golden/comparison.csv", "quick", read_published(path), {})
     assert any("90 % interval" in row.fresh.test for row in rows)
     assert not any("Holm" in row.fresh.test for row in rows)
+
+
+def test_a_value_is_judged_where_it_was_tested_whatever_came_of_it(root):
+    """An order that holds beside a value that shows nothing is the one verdict for both kinds of rows."""
+    path = root / "replications/golden/published.csv"
+    path.write_text(path.read_text().replace("0.94,,none,1,Table 1,0.05", "0.94,,none,1,Table 1,0.0001"))
+    compared(root)
+    rows = value_rows(root / "figures/paper/golden/comparison.csv", "paper", read_published(path), {})
+    found = {(row.entry, row.metric): (row.fresh.verdict, row.fresh.judged) for row in rows}
+    assert found["trained", "auc"] == ("direction only", True)
+    assert found["weight1000", "auc"] == ("direction only", False), "it has no tolerance"
+    assert found["weight100", "auc"] == ("underpowered", True)
+    assert found["faces above", "auc"] == ("direction only", False), "a subset"
+    assert found["digits", "auc"] == ("not comparable", False)
+    assert found["other faces", "auc"] == ("not run", False)
+    compared(root, "quick")
+    rows = value_rows(root / "figures/quick/golden/comparison.csv", "quick", read_published(path), {})
+    assert not any(row.fresh.judged for row in rows)
 
 
 def test_p_values_are_those_of_the_comparison(root):

@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 
+import pytest
 from toy import toy_checkout
 
 from common.workflow.commands import gallery
@@ -25,3 +26,18 @@ def test_a_reader_that_leaves_early_is_no_error(tmp_path):
     )
     os.close(write)
     assert (done.returncode, done.stderr) == (1, "")
+
+
+START = "from pathlib import Path; from common.workflow.start import start; start(Path.cwd(), {'scale': 'quick'})"
+
+
+@pytest.mark.parametrize("command", [("-m", "common.workflow", "verify"), ("-c", START, "--dryrun", "--cores", "1")])
+def test_a_slip_in_the_registry_of_data_is_one_line(tmp_path, command):
+    folder = toy_checkout(tmp_path / "checkout")
+    registry = folder / "data/registry.yaml"
+    registry.write_text(registry.read_text().replace("licence:", "license:", 1))
+    done = subprocess.run([sys.executable, *command], cwd=folder, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stderr.count("\n") == 1, done.stderr[-2000:]
+    assert done.stderr.startswith("expunge: ")
+    assert "data/registry.yaml: sets." in done.stderr

@@ -30,7 +30,7 @@ class Bench:
             train = read_config(self.folder / "train/e/v/config.json")
             upstream = digest_of([(train.code, train.identity)])
             changes = {"needs": ["train/v"], "upstream": upstream} | changes
-        return configuration(self.folder / experiment, **{"cell": cell, "dataset": "mnist"} | changes)
+        return configuration(self.folder / experiment, root=self.folder, **{"cell": cell, "dataset": "mnist"} | changes)
 
     def run(self, path, seen, arrives=False):
         """Run a cell whose job sees data of this origin, which may come while it runs; returns its exit status."""

@@ -23,6 +23,13 @@ def copy_checkout(target: Path) -> Path:
     return target
 
 
+def commit_all(folder: Path) -> None:
+    """Make a repository of a copy, all of it committed: what runs there can be accepted."""
+    git = ["git", "-C", str(folder), "-c", "user.name=t", "-c", "user.email=t@t"]
+    for words in (["init", "--quiet"], ["add", "--all"], ["commit", "--quiet", "--message", "copy"]):
+        subprocess.run([*git, *words], check=True)
+
+
 def run_snakemake(folder: Path, *arguments: str, timeout: float = 900) -> subprocess.CompletedProcess:
     """Run Snakemake in a checkout with this environment's interpreter."""
     return subprocess.run(

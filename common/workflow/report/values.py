@@ -25,7 +25,8 @@ class Outcome:
     """What one run gave for a printed number: this run, or one that was accepted, as ``run`` says.
 
     ``mean``, ``sd`` and ``delta`` are in the units of the number, None where there is none. ``test`` is the comparison
-    in words.
+    in words. ``judged``: the value itself was held to its tolerance, whatever became of it; scale, data and seeds may
+    not let it.
     """
 
     run: str
@@ -40,11 +41,7 @@ class Outcome:
     commit: str = ""
     strip: Strip | None = None
     test: str = ""
-
-    @property
-    def judged(self) -> bool:
-        """Whether scale and data let the value itself be judged."""
-        return self.scale != "quick" and self.verdict not in ("not comparable", "direction only")
+    judged: bool = False
 
 
 @dataclass(frozen=True)
@@ -173,6 +170,7 @@ def _outcome(run: str, ours: Accepted, row: Published | None, judgement: Judgeme
         commit=ours.commit,
         strip=strip,
         test="" if strip is None else strip.words + ("" if p is None else f", {format_p(p)} (Holm)"),
+        judged=judgement is not None and judgement.difference is not None,
     )
 
 

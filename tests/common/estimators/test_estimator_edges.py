@@ -120,6 +120,20 @@ def test_no_rows_at_all_are_too_few(name, empty):
         create(name).estimate(empty, empty)
 
 
+NAN = math.nan
+OUT_OF_RANGE = {
+    "alpha": [0, -0.1, NAN, "1"],
+    "clip": [0.0, -5, NAN],
+    "held_out": [0, 1, -0.2, 1.5, NAN, "half"],
+    "lr": [0.0, -1e-3, NAN, math.inf],
+    "rate": [0, -0.1, 1.01, NAN],
+    "ridge": [-1e-9, NAN, math.inf],
+    "target": [NAN, math.inf],
+    "weight": [-0.1, NAN],
+    "workers": [0, -2, 1.0, NAN],
+}
+
+
 @pytest.mark.parametrize(
     ("setting", "value", "message"),
     [
@@ -135,6 +149,9 @@ def test_no_rows_at_all_are_too_few(name, empty):
         ("k", 0, "k must be at least 1, got 0"),
         ("k", 2.5, r"k must be a whole number, got 2\.5"),
         ("max_rows", "many", "max_rows must be a whole number, got 'many'"),
+        *((name, value, f"{name} must be a") for name, values in OUT_OF_RANGE.items() for value in values),
+        ("held_out", 1.0, r"held_out must be a share between 0 and 1, neither of them, got 1\.0"),
+        ("workers", 0, "workers must be a whole number from 1, or -1 for all cores, got 0"),
     ],
 )
 def test_a_setting_that_nothing_runs_with_is_named(setting, value, message):
@@ -170,6 +187,16 @@ def test_hsic_against_a_constant_is_nothing(rows):
         assert create("hsic").estimate(np.full(rows, 0.1), np.full(rows, 0.3)) == 0
         outlier = np.where(np.arange(rows) == np.random.default_rng(seed).permutation(rows)[-1], 5.0, 0.3)
         assert create("hsic", max_rows=50, seed=seed).estimate(x, outlier) == 0, "its rows that are left are constant"
+
+
+@pytest.mark.parametrize("rows", [4, 60, 400, 1000])
+def test_a_distance_correlation_with_all_rows_but_one_the_same_is_nothing(rows):
+    """U-centring leaves exactly nothing of such distances; what rounding leaves was once divided by."""
+    for seed in range(10):
+        x = pairs(rows, 2, seed=seed)[0]
+        apart = np.where(np.arange(rows) == seed % rows, 5.0, 0.3)
+        for left, right in ((x, apart), (apart, x), (apart, apart), (x, np.full(rows, 0.1))):
+            assert create("distance_correlation").estimate(left, right) == 0
 
 
 def test_ties_that_pass_for_shared_tails_are_warned_of():

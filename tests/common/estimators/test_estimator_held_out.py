@@ -67,6 +67,14 @@ def test_a_classifiers_loss_is_that_of_each_half_at_the_snapshot_that_the_other_
     assert found == pytest.approx(math.log(2) - (3 + 3 + 4 + 4) / 4)
 
 
+def test_a_classifier_that_holds_out_one_row_is_refused():
+    """That row would choose the snapshot that scores itself, and a label of chance be known by it."""
+    x, labels = noise(6, 2, 1)[0], np.arange(6) % 2
+    with pytest.raises(ValueError, match="needs 2 rows to hold out, a half to judge the other; of 6 it has 1"):
+        Classifier().estimate(x, labels)
+    assert math.isfinite(Classifier(held_out=0.34, steps=5).estimate(x, labels))
+
+
 def test_the_frequencies_a_classifier_starts_from_are_those_of_its_training_rows():
     labels = torch.tensor([0] * 6 + [1] * 4)
     losses = Classifier(steps=1)._held_out_losses(torch.zeros(10, 1), labels, 6, torch.Generator().manual_seed(0))

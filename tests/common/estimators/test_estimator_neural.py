@@ -122,6 +122,13 @@ def test_slices_of_a_gaussian_pair(rho):
     assert value == pytest.approx(rho, abs=3.5 * (1 - rho**2) / math.sqrt(1000) + 0.005)
 
 
+@pytest.mark.parametrize("rows", [10, 50, 400])
+def test_slices_of_a_column_and_itself_are_wholly_dependent(rows):
+    x = np.random.default_rng(rows).normal(size=(rows, 1))
+    found = create("sliced", slices=5).estimate_with_info(x, x)
+    assert found.mi_estimate == pytest.approx(1, abs=1e-12) == found.additional_information["train"]
+
+
 def test_slices_see_what_correlation_does_not_and_do_not_fit_noise():
     z = np.random.default_rng(0).normal(size=(3000, 1))
     assert create("pearson").estimate(z, z**2) < 0.1

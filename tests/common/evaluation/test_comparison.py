@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from handmade import accept
 
 from common.evaluation import AgreementError
 from common.evaluation.claims import read_claims
@@ -14,7 +15,7 @@ from common.evaluation.corrections import Correction
 from common.evaluation.places import places_of
 from common.evaluation.published import read_published
 from common.evaluation.regression import band, regress
-from common.evaluation.reproduced import Accepted, UnexplainedError, accept, read_reproduced
+from common.evaluation.reproduced import Accepted, UnexplainedError, read_reproduced
 from common.evaluation.statistics import Summary, welch
 from common.evaluation.tables import COMPARISON_COLUMNS, to_markdown, write_comparison
 from common.evaluation.verdicts import Judgement, format_p

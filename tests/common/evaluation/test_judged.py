@@ -6,13 +6,14 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from handmade import write_judged
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from common.evaluation import AgreementError
 from common.evaluation.claims import Claim, ClaimResult
 from common.evaluation.corrections import Standing
-from common.evaluation.judged import ON_MEANS, Judged, held_claims, judged_path, merged, read_judged, write_judged
+from common.evaluation.judged import ON_MEANS, Judged, held_claims, judged_path, merged, read_judged
 from common.evaluation.on_means import judge_on_means
 from common.evaluation.predicate import Predicate, UndefinedError
 from common.evaluation.reproduced import Accepted

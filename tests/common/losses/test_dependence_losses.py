@@ -50,6 +50,22 @@ def test_hsic_equals_its_formula_and_vanishes_in_the_mean():
     assert hsic_alignment(k, k).item() == pytest.approx(1.0)
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("n", [4, 60, 500])
+def test_one_row_apart_from_equal_ones_is_aligned_with_nothing(dtype, n):
+    """Centring leaves exactly nothing of its kernel: what fp32 holds of it was once divided by."""
+    apart = torch.zeros(n, 2, dtype=dtype)
+    apart[n // 2] = 1.5
+    codes = apart.requires_grad_()
+    other = gaussian_kernel(normal(n, 3).to(dtype))
+    for bandwidth in (None, 1.0, 30.0):
+        kernel = gaussian_kernel(codes, bandwidth)
+        for value in (hsic_alignment(kernel, other), hsic_alignment(other, kernel), hsic_alignment(kernel, kernel)):
+            assert value.item() == 0
+            (slope,) = torch.autograd.grad(value, codes, retain_graph=True)
+            assert not slope.any()
+
+
 def test_correlations():
     x = normal(50, 3)
     assert correlation(x[:, 0], -2 * x[:, 0] + 1).item() == pytest.approx(-1)

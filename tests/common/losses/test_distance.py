@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from common.estimators import create
-from common.losses.distance import distance_correlation
+from common.losses.distance import FLOOR, distance_correlation
 from tests import plain_forms
 
 
@@ -53,6 +53,47 @@ def test_a_negative_square_has_no_slope():
             found.append(float(slope.abs().max()))
     assert found, "independent data are clamped now and then"
     assert max(found) == 0
+
+
+def one_apart(n, d, dtype, far=0.0):
+    rows = normal(1, d).expand(n, d).clone() + far
+    rows[n // 2] += normal(1, d, key=1)[0]
+    return rows.to(dtype)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize(("n", "d"), [(4, 1), (64, 8), (300, 2), (600, 16)])
+@pytest.mark.parametrize("far", [0.0, 100.0])
+def test_one_row_apart_from_equal_ones_says_nothing(dtype, n, d, far):
+    """U-centring leaves exactly nothing of such a table: what fp32 holds of it is rounding, on either side."""
+    apart, other = one_apart(n, d, dtype, far), normal(n, 3, key=2).to(dtype)
+    for x, y in ((apart, other), (other, apart), (apart, apart)):
+        codes = x.clone().requires_grad_()
+        value = distance_correlation(codes, y)
+        (slope,) = torch.autograd.grad(value, codes)
+        assert value.item() == pytest.approx(FLOOR**0.5) == distance_correlation(x, y).item()
+        assert not slope.any()
+
+
+def test_rows_a_little_apart_count_whatever_their_unit():
+    z, t = pair()
+    for unit in (1e-6, 1e6):
+        codes = (unit * z).requires_grad_()
+        value = distance_correlation(codes, t)
+        (slope,) = torch.autograd.grad(value.sum(), codes)
+        torch.testing.assert_close(value.detach(), distance_correlation(z, t), rtol=1e-9, atol=0)
+        assert float(slope.abs().max()) > 1e-3 / unit
+
+
+def test_no_value_is_above_one():
+    x = normal(50, 3).float()
+    assert max(distance_correlation(x * unit, x).item() for unit in (0.3, 1, 1.7, 5, 9.1)) <= 1
+
+
+@pytest.mark.parametrize("n", [1, 2, 3])
+def test_fewer_than_four_rows_are_refused(n):
+    with pytest.raises(ValueError, match=f"at least 4 rows, got {n}"):
+        distance_correlation(normal(2, n, 3), normal(2, n, 1))
 
 
 def test_an_attribute_with_a_gradient_is_refused():

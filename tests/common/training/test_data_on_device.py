@@ -65,6 +65,22 @@ def test_wrong_lengths_and_batches_are_named():
         Batches({"x": torch.arange(3)}, 2, generator(), own=["x"])
 
 
+@pytest.mark.parametrize("change", [crop(2), flip()])
+def test_a_random_change_without_a_generator_is_refused(change):
+    """Every batch would be cropped and flipped alike, its first image as the first of every other."""
+    source = Batches({"x": pictures()}, 16, generator("o"), transform=images("x", normalise(), change))
+    source.start_epoch()
+    with pytest.raises(ValueError, match="give the batches a generator to draw from"):
+        source.take()
+    source.noise = [generator("n")]
+    source.take()
+
+
+def test_a_change_that_draws_nothing_needs_no_generator():
+    x = pictures()
+    assert torch.equal(images("x", normalise())({"x": x}, ())["x"], normalise()(x, generator()))
+
+
 def test_a_crop_is_a_window_of_the_padded_image_and_all_windows_come():
     x = pictures(400, 5)
     out = crop(1)(x, generator("c"))
