@@ -23,6 +23,7 @@ from common.training.trainer import AfterEpoch, Trainer
 from common.workflow.job import Job, Outcome
 from common.workflow.job import main as run_job
 from replications.irene import faces
+from replications.irene.settings import check
 from replications.irene.training import Setting, features, train
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -106,7 +107,8 @@ class Experiment:
 
 
 def run(job: Job, seeds: list[int]) -> tuple[dict[int, Outcome], Origin, str]:
-    """Run every seed of the cell."""
+    """Run every seed of the cell; ConfigError where a setting is none."""
+    check(job.config.cell.experiment, job.config.params)
     work = Experiment(job, seeds)
     outcomes = {seed: work.one_seed(seed) for seed in seeds}
     work.progress.close()

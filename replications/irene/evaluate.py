@@ -23,6 +23,7 @@ from common.training.seeding import generator
 from common.workflow.job import Job, Outcome
 from common.workflow.job import main as run_job
 from replications.irene import digits, faces, networks
+from replications.irene.settings import check
 from replications.irene.training import Features, features
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -107,7 +108,8 @@ class Attacks:
 
 
 def run(job: Job, seeds: list[int]) -> tuple[dict[int, Outcome], Origin, str]:
-    """Run every seed of the cell."""
+    """Run every seed of the cell; ConfigError where a setting is none."""
+    check(job.config.cell.experiment, job.config.params)
     work = Attacks(job, seeds)
     outcomes = {seed: work.one_seed(seed) for seed in seeds}
     work.progress.close()

@@ -22,6 +22,7 @@ from common.training.schedules import MultiStep
 from common.workflow.job import Job, Outcome
 from common.workflow.job import main as run_job
 from replications.irene.digits import CLASSES, Digits, colour, read_digits
+from replications.irene.settings import check
 from replications.irene.training import Setting, Trained, features, train
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -79,7 +80,8 @@ class Experiment:
 
 
 def run(job: Job, seeds: list[int]) -> tuple[dict[int, Outcome], Origin, str]:
-    """Run every seed of the cell."""
+    """Run every seed of the cell; ConfigError where a setting is none."""
+    check(job.config.cell.experiment, job.config.params)
     work = Experiment(job, seeds)
     outcomes = {seed: work.one_seed(seed) for seed in seeds}
     work.progress.close()

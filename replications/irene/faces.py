@@ -17,6 +17,7 @@ from common.results import Origin
 from common.training.augment import flip, images, normalise
 from common.training.batches import Batch
 from common.training.seeding import derive
+from common.workflow.config import ConfigError
 from common.workflow.job import Job
 
 TARGETS = {"blond": "Blond_Hair", "makeup": "Heavy_Makeup", "glasses": "Eyeglasses"}
@@ -79,7 +80,8 @@ def equal_cells(rows: NDArray[np.int64], cells: NDArray[np.int64], seed: int) ->
     """Return rows with as many of each cell as the smallest has; a cell without rows leaves none to train on."""
     values, counts = np.unique(cells, return_counts=True)
     if len(values) < 4:
-        raise ValueError("a combination of target and gender has no image: it cannot be balanced")
+        told = "a combination of target and gender has no image: it cannot be balanced; take more images"
+        raise ConfigError(f"balanced_train, balanced_val: {told}, or false")
     random = np.random.default_rng(seed)
     return np.sort(np.concatenate([random.permutation(rows[cells == value])[: counts.min()] for value in values]))
 

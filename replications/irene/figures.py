@@ -107,7 +107,7 @@ def below(axes: Axes, means: Mapping[str, np.ndarray]) -> str:
 
 def bands(records: Sequence[Record]) -> str:
     """Return what the bands are, where a method has one."""
-    return in_words(max(len(runs) for runs in by_variant(records, "biased_mnist").values()))
+    return in_words(max((len(runs) for runs in by_variant(records, "biased_mnist").values()), default=0))
 
 
 def against(records: Sequence[Record], title: str) -> Figure:
@@ -168,7 +168,7 @@ def leakage(records: Sequence[Record], title: str) -> Figure:
     for axes in panels:
         axes.set_xlabel("ρ of the training set")
         axes.legend(fontsize=6, loc="upper center", bbox_to_anchor=(0.5, -0.2), ncols=2, handlelength=4)
-    fitted = "attackers fitted on digits of independent colours"
+    fitted = "attackers fitted on digits of independent colours, their accuracies balanced"
     return finish(fig, title, records, fitted, bands(records), note(records))
 
 

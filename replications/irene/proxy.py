@@ -20,6 +20,7 @@ from common.training.seeding import generator
 from common.workflow.job import Job, Outcome
 from common.workflow.job import main as run_job
 from replications.irene.method import mutual_information
+from replications.irene.settings import check
 
 ROOT = Path(__file__).resolve().parents[2]
 SURE = 60.0  # a logit that makes a softmax one-hot in fp64
@@ -68,8 +69,9 @@ def one_seed(seed: int, p: dict) -> Outcome:
 
 
 def run(job: Job, seeds: list[int]) -> tuple[dict[int, Outcome], Origin, str]:
-    """Run every seed."""
+    """Run every seed; ConfigError where a setting is none."""
     p = job.config.params
+    check(job.config.cell.experiment, p)
     recipe = f"irene proxy tables batch={p['batch']} batches={p['batches']}"
     origin = Origin(name="known-tables", kind="generated", sha256=hashlib.sha256(recipe.encode()).hexdigest())
     return {seed: one_seed(seed, p) for seed in seeds}, origin, "fp64"

@@ -16,6 +16,7 @@ from common.results import Origin
 from common.workflow.job import Job, Outcome
 from common.workflow.job import main as run_job
 from replications.irene.digits import Digits, read_digits
+from replications.irene.settings import check
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -36,7 +37,8 @@ def one_seed(digits: Digits, seed: int, p: dict) -> Outcome:
 
 
 def run(job: Job, seeds: list[int]) -> tuple[dict[int, Outcome], Origin, str]:
-    """Run every seed."""
+    """Run every seed; ConfigError where a setting is none."""
+    check(job.config.cell.experiment, job.config.params)
     digits = read_digits(job, job.config.params)
     return {seed: one_seed(digits, seed, job.config.params) for seed in seeds}, digits.origin, "fp32"
 

@@ -23,6 +23,7 @@ METHODS = {
     "irene": "IRENE",
     "irene_buggy": "IRENE, code of 2022",
 }
+COLOURS = ("colours as trained", "independent colours")  # of the digits that an attacker learns from
 
 
 def table1(records: Sequence[Record]) -> pd.DataFrame:
@@ -43,7 +44,7 @@ def table1(records: Sequence[Record]) -> pd.DataFrame:
 def sizes(records: Sequence[Record]) -> pd.DataFrame:
     """Return how many images each part of CelebA has."""
     printed = {"total": "202.6k", "train": "162.7k", "valid": "19.9k", "test": "19.9k"}
-    rows = [(part, text, spread(records[:1], part, 0)) for part, text in printed.items()]
+    rows = [(part, text, spread(ended_well(records)[:1], part, 0)) for part, text in printed.items()]
     return pd.DataFrame(rows, columns=["part", "printed", "here"])
 
 
@@ -62,9 +63,10 @@ def leakage_mnist(records: Sequence[Record]) -> pd.DataFrame:
             shown = [spread(trained, f"{head}_{rho}", 1) for head in "gh"]
             shown += [spread(attacked, metric, 1) for metric in metrics]
             shown += [spread(attacked, f"free_{kind}_information_{rho}", 2) for kind in ("linear", "mlp")]
-            lines.append((method, rho, *shown, str(len(attacked))))
-    columns = ["method", "ρ", "G (%)", "co-trained H (%)", "linear, as trained (%)", "MLP, as trained (%)"]
-    columns += ["linear (%)", "MLP (%)", "linear (nats)", "MLP (nats)", "seeds"]
+            lines.append((method, rho, *shown, str(len(ended_well(attacked)))))
+    columns = ["method", "ρ", "G (%)", "co-trained H (%)"]
+    columns += [f"{kind}, {of_what}, balanced (%)" for of_what in COLOURS for kind in ("linear", "MLP")]
+    columns += [*(f"{kind}, {COLOURS[1]} (nats)" for kind in ("linear", "MLP")), "seeds"]
     return pd.DataFrame(lines, columns=columns)
 
 
@@ -79,7 +81,7 @@ def leakage_faces(records: Sequence[Record]) -> pd.DataFrame:
             shown = [spread(trained, f"{m}_{target}", 1) for m in ("g", "h", "h_balanced")]
             shown += [spread(attacked, f"{kind}_balanced_{target}", 1) for kind in ("linear", "mlp", "output")]
             shown += [spread(attacked, f"{kind}_information_{target}", 3) for kind in ("linear", "mlp")]
-            lines.append((name, method, *shown, str(len(attacked))))
+            lines.append((name, method, *shown, str(len(ended_well(attacked)))))
     columns = ["target", "method", "G (%)", "co-trained H (%)", "H balanced (%)", "linear balanced (%)"]
     columns += ["MLP balanced (%)", "from G's output, balanced (%)", "linear (nats)", "MLP (nats)", "seeds"]
     return pd.DataFrame(lines, columns=columns)

@@ -120,10 +120,9 @@ def step(
         if p["method"] == "rubi":
             yield [private, *baselines.rubi(logits, y, nets["biased"], nets["fusion"], x)]
         elif p["method"] == "rebias":
-            first, second = baselines.rebias(z, logits, y, nets["biased"], x), None
-            yield next(first)
-            second = next(first)
-            yield [private, *second]
+            turns = baselines.rebias(z, logits, y, nets["biased"], x)
+            yield next(turns)
+            yield [private, *next(turns)]
         elif p["method"] == "learnedmixin":
             yield [private, *baselines.learned_mixin(z, logits, y, frozen, nets["fusion"], x)]
         else:

@@ -15,7 +15,7 @@ JUDGED = {  # how many claims the printed numbers judge: fewer, and a place or a
     "attribute_unlearning": 26,
     "generative_filter": 8,
     "infoshape": 11,
-    "irene": 5,
+    "irene": 8,
     "sliced_infomin": 15,
 }
 

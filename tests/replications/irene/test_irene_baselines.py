@@ -9,6 +9,7 @@ from common.losses.hsic import gaussian_kernel, unbiased_hsic
 from common.training.routing import reached, send
 from replications.irene import baselines
 from replications.irene.baselines import BiasedNet
+from replications.irene.training import step
 
 
 @pytest.fixture
@@ -133,3 +134,40 @@ class TestLearnedMixIn:
         send(routes, {**trained, "fusion": [*nets["weight"].parameters()]})
         assert all(p.grad is None for p in nets["biased"].parameters())
         assert all(torch.equal(before[name], value) for name, value in nets["biased"].state_dict().items())
+
+
+class TestStep:
+    """What a cell's settings make of the losses: H beside each, the task at its scale (D7), fc left as it is (D6)."""
+
+    def turns(self, method, batch, left_out=(), debias_scale=1.0):
+        x, y = batch
+        torch.manual_seed(4)
+        model = {"encoder": nn.Linear(6, 4), "target": nn.Linear(4, 3), "private": nn.Linear(4, 2)}
+        model |= {"biased": BiasedNet(nn.Linear(6, 2), nn.Linear(2, 3))}
+        model |= {"fusion": nn.Linear(*{"rubi": (2, 3)}.get(method, (4, 1)))}
+        p = {"method": method, "alpha": 0.5, "gamma": 0.5, "normalised": True, "buggy": False}
+        run = step(nn.ModuleDict(model), {**p, "debias_scale": debias_scale}, 2, model["biased"], left_out)
+        return list(run({"x": x, "y": y, "v": y % 2}))
+
+    @pytest.mark.parametrize("method", ["rubi", "rebias", "learnedmixin"])
+    def test_only_the_task_is_scaled(self, batch, method):
+        whole, half = (self.turns(method, batch, debias_scale=scale) for scale in (1.0, 0.5))
+        pairs = [pair for routes in zip(whole, half, strict=True) for pair in zip(*routes, strict=True)]
+        ratios = {a.name: float(b.loss.detach() / a.loss.detach()) for a, b in pairs}
+        assert {"task", "private"} <= set(ratios)
+        assert ratios == pytest.approx({name: 0.5 if name == "task" else 1.0 for name in ratios})
+
+    def test_irenes_loss_is_not_the_debiasing_methods_to_scale(self, batch):
+        ((task, *_),) = self.turns("irene", batch)
+        ((same, *_),) = self.turns("irene", batch, debias_scale=0.5)
+        assert torch.equal(task.loss, same.loss)
+
+    @pytest.mark.parametrize("method", ["rubi", "learnedmixin"])
+    def test_a_frozen_fc_is_no_routes_target(self, batch, method):
+        trained, frozen = (self.turns(method, batch, left_out) for left_out in ((), ("fusion",)))
+        reaches = [{name for routes in turns for route in routes for name in route.to} for turns in (trained, frozen)]
+        assert reaches[0] - reaches[1] == {"fusion"}
+
+    def test_rebias_has_two_turns_and_h_learns_once(self, batch):
+        names = [[route.name for route in routes] for routes in self.turns("rebias", batch)]
+        assert names == [["biased"], ["private", "task"]]

@@ -89,6 +89,19 @@ class TestWhole:
         assert outcomes["C7"] == "holds", "needs no data"
         assert all(o.startswith("not judged") for i, o in outcomes.items() if i not in ("C7", "C8"))
 
+    def test_every_metric_that_a_claim_names_is_on_record(self, whole, root):
+        """A claim that needs a larger scale is not judged here, and a slip in its metrics would not show."""
+        plan, folder = whole
+        rhos, lacking = plan.job("irene", "biased_mnist/irene").params["rhos"], []
+        for claim in read_claims(root / "replications/irene/claims.yaml"):
+            for quantity in claim.quantities.values():
+                found = record(folder, quantity.cell, "quick")["metrics"]
+                stem, _, place = quantity.metric.rpartition("_")
+                known = {quantity.metric} | {f"{stem}_{rho}" for rho in rhos if place.startswith("0.")}
+                if not known & set(found):  # of a rho that quick leaves out the metric at another
+                    lacking.append((claim.id, quantity.metric))
+        assert not lacking
+
     def test_a_second_run_trains_nothing(self, whole):
         plan, folder = whole
         before = record(folder, "biased_mnist/irene", "quick")["provenance"]["started"]

@@ -41,6 +41,26 @@ def test_the_zoomed_axis_says_whom_it_leaves_out():
     assert "below the axis" not in note(FIGURES["fig4a"](records(), "t"))
 
 
+def lost(experiment):
+    metrics = {"g_0.1": 1.0, "h_0.1": 1.0}
+    told = {"status": "diverged", "message": "rho 0.5: the loss is nan"}
+    return made(experiment, "baseline", 0, metrics=metrics, params=PARAMS, **told)
+
+
+@pytest.mark.parametrize("name", ["fig4a", "fig4b", "fig4c", "fig4d", "leakage"])
+@pytest.mark.filterwarnings("ignore:No artists with labels")
+def test_where_no_run_ended_well_a_figure_says_so(name):
+    runs = [lost("biased_mnist"), lost("biased_mnist_attack")]
+    assert "2 record(s) diverged" in note(FIGURES[name](runs, "t"))
+
+
+@pytest.mark.parametrize(("name", "axis", "value"), [("fig4a", 1, 95.0), ("fig4c", 1, 20.0), ("fig4d", 0, 95.0)])
+def test_a_run_that_diverged_is_not_drawn(name, axis, value):
+    good = made("biased_mnist", "baseline", 1, metrics={"g_0.1": 95.0, "h_0.1": 20.0}, params=PARAMS)
+    first = FIGURES[name]([lost("biased_mnist"), good], "t").axes[0].get_lines()[0]
+    assert first.get_data()[axis].tolist() == [value]
+
+
 def test_rho_is_the_size_of_a_marker_and_no_number_lies_on_another():
     fig = FIGURES["fig4d"](records(), "t")
     labels = [text.get_text() for text in fig.axes[0].get_legend().get_texts()]

@@ -1,6 +1,5 @@
 """Networks, schedules, data and configuration of IRENE's protocol (sheet, sections 2 and 4)."""
 
-import math
 from collections import Counter
 
 import numpy as np
@@ -212,5 +211,4 @@ class TestPublished:
         assert found.large_flop == pytest.approx(7 * 1.2e16, rel=0.05)
         assert not found.stacked
         faces_work = cost.work("celeba", params(paper, "celeba/irene_g1"))
-        assert faces_work.conv_flop > 0
-        assert math.isfinite(faces_work.conv_flop)
+        assert 3 * 7e16 < faces_work.conv_flop < 3 * 11e16, "three targets"

@@ -12,7 +12,7 @@ from common.training.machine import Machine
 from common.training.progress import Progress
 from common.training.schedules import MultiStep, Schedule
 from common.workflow.config import load_paper, resolve_params
-from replications.irene import celeba, evaluate, faces, networks, training
+from replications.irene import celeba, evaluate, experiment, faces, networks, training
 from replications.irene.training import Features, Setting, features
 
 CPU = Machine(torch.device("cpu"), None)
@@ -60,6 +60,43 @@ def test_h_alone_keeps_its_rate(root, monkeypatch):
     found = training.train(turns, setting, p, CPU, Progress("x", 1)).trainer
     kinds = {part.name: type(part.schedule) for part in found.parts}
     assert kinds == {"encoder": MultiStep, "target": MultiStep, "private": Schedule}
+
+
+def test_learnedmixins_biased_network_learns_and_is_then_frozen(root):
+    p = {**resolve_params(load_paper(root, "irene"), "biased_mnist", "learnedmixin", "quick", {}), "batch": 4}
+    rows = {"x": torch.rand(8, 3, 2, 2, generator=torch.Generator().manual_seed(0)), "y": torch.arange(8), "v": None}
+    rows["v"] = rows["y"]
+    setting = Setting("s", 0, rows, plain, (10, 10), Schedule)
+    turns = SimpleNamespace(run=lambda _, trainer: trainer.train())
+    found, fresh = training.pretrain(turns, setting, p, CPU, Progress("x", 1)), networks.biased_net(0, 10)
+    assert not found.training
+    assert not any(q.requires_grad for q in found.parameters())
+    assert all(not torch.equal(q, was) for q, was in zip(found.head.parameters(), fresh.head.parameters(), strict=True))
+
+
+def test_digits_are_judged_at_each_rho_and_the_gap_is_hs_worst(monkeypatch, tmp_path):
+    """At rho 0.1 H reads 30 %, at 0.3 none; at 0.5 the run diverged."""
+    v = torch.arange(10)
+    read = {"0.1": (v, torch.tensor([0, 1, 2, *[0] * 7])), "0.3": (v.flip(0), (v + 1) % 10)}
+    work = object.__new__(experiment.Experiment)
+    work.p, work.machine = {"rhos": [0.1, 0.3, 0.5]}, CPU
+    work.digits = SimpleNamespace(test=lambda *_: {"v": torch.tensor([3, 3, 3, *range(7)])})
+    work.job = SimpleNamespace(weights_path=lambda seed: tmp_path / f"{seed}.safetensors")
+
+    def train(_, rho):
+        status = ("diverged", "the loss is nan") if rho == 0.5 else ("ok", "")
+        trainer = SimpleNamespace(status=lambda: status, history=SimpleNamespace(epochs={}))
+        return SimpleNamespace(nets=SimpleNamespace(state_dict=dict, rho=rho), trainer=trainer)
+
+    def features(model, *_):
+        target, private = (torch.eye(10)[guess] for guess in read[str(model.rho)])
+        return Features(torch.zeros(10, 1), target, private, v, v)
+
+    work.train = train
+    monkeypatch.setattr(experiment, "features", features)
+    found = work.one_seed(0)
+    assert found.metrics == {"chance": 40.0, "g_0.1": 100.0, "h_0.1": 30.0, "g_0.3": 0.0, "h_0.3": 0.0, "h_gap": 20.0}
+    assert (found.status, found.message) == ("diverged", "rho 0.5: the loss is nan")
 
 
 def attacks(monkeypatch):
