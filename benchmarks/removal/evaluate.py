@@ -11,6 +11,7 @@ from pathlib import Path
 
 from torch import Tensor
 
+from benchmarks.removal.settings import check
 from common.evaluation.attackers import MLPSettings
 from common.evaluation.battery import BatterySettings, Findings, assail
 from common.evaluation.kinds import KINDS
@@ -30,6 +31,7 @@ class Evaluation:
     """One cell at work: every strength of every seed."""
 
     def __init__(self, job: Job, seeds: list[int]) -> None:
+        check(job)
         self.job, self.p = job, job.config.params
         (self.cell,) = job.config.needs
         self.strengths = [f"{s:g}" for s in job.needed(self.cell, seeds[0]).params["strengths"]]

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from benchmarks.removal.filtering import released_by_filter
 from benchmarks.removal.grounds import Ground, Grounds
 from benchmarks.removal.networks import encoder
+from benchmarks.removal.settings import check
 from benchmarks.removal.terms import TERMS
 from common.models.initial import linear
 from common.results import Origin
@@ -104,6 +105,7 @@ class Experiment:
         valid = [*TERMS, "generative_filter"]
         if self.p["method"] not in valid:
             raise ConfigError(f"method: {self.p['method']!r} is unknown; valid: {', '.join(valid)}")
+        check(job)
         # five small networks: bf16 gains nothing here
         self.machine = prepare(job.config.device, "fp32")
         self.grounds = Grounds(job)

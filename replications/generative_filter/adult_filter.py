@@ -18,6 +18,7 @@ from common.workflow.job import main as run_job
 from replications.generative_filter.adult import read_bits
 from replications.generative_filter.codes import Codes, read_moments
 from replications.generative_filter.game import Data
+from replications.generative_filter.settings import check
 from replications.generative_filter.train_filter import play
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -25,6 +26,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 def run(job: Job, seeds: list[int]) -> tuple[dict[int, Outcome], Origin, str]:
     """Play the game for every seed and budget as one stack."""
+    check(job.config.cell.experiment, job.config.params)
     machine = prepare(job.config.device, job.config.precision)
     bits, origin = read_bits(job)
     mean, deviation = read_moments(job, seeds, "train", job.config.needs[0])

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from common.estimators.optimiser import FlatAdam, cosine_rate
 from common.losses.classes import stacked_cross_entropy
 
-# rows (members, batch) and a generator per member's seed -> released codes (members, batch, d)
+# rows (members, batch) -> released codes (members, batch, d), the mechanism's noise drawn anew
 Release = Callable[[Tensor], Tensor]
 
 

@@ -14,6 +14,7 @@ from common.results import Origin
 from common.workflow.job import Job, Outcome
 from common.workflow.job import main as run_job
 from replications.generative_filter import theory
+from replications.generative_filter.settings import check
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -21,6 +22,7 @@ ROOT = Path(__file__).resolve().parents[2]
 def run(job: Job, seeds: list[int]) -> tuple[dict[int, Outcome], Origin, str]:
     """Return the closed forms: the same for every seed."""
     p = job.config.params
+    check(job.config.cell.experiment, p)
     ones, d2, noise = [1.0] * p["codes"], p["squared_distance"], p["noise_variance"]
     privacy = (p["sensitivity"], p["epsilon"], p["delta"])
     sigma = theory.private_sigma(*privacy)

@@ -1,4 +1,4 @@
-"""What every job after step 1 starts from: frozen codes of each seed, the labels of a case, and released codes."""
+"""What every job after step 1 starts from: the frozen codes of each seed, and the labels of a case."""
 
 from __future__ import annotations
 

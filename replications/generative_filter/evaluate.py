@@ -23,15 +23,17 @@ from common.training.progress import Progress
 from common.workflow.job import Job, Outcome
 from common.workflow.job import main as run_job
 from replications.generative_filter import attack
-from replications.generative_filter.codes import CIRCLES, LABELS, Codes, digits_of, label, origin_of, read_codes
+from replications.generative_filter.codes import LABELS, Codes, digits_of, label, origin_of, read_codes
 from replications.generative_filter.information import lnc_information, lnc_literal, mixed_information
 from replications.generative_filter.method import classifier
 from replications.generative_filter.reading import read
 from replications.generative_filter.release import Released, draws, read_mechanisms
+from replications.generative_filter.settings import check, check_trained
 from replications.generative_filter.train_vae import pixels
 from replications.generative_filter.vae import mnist_vae
 
 ROOT = Path(__file__).resolve().parents[2]
+ATTACKED = ("budgets", "strong_budgets", "boosted_budgets", "lnc_budgets")
 
 
 class Evaluation:
@@ -41,8 +43,11 @@ class Evaluation:
         self.job, self.seeds, self.p = job, seeds, job.config.params
         cell = job.config.cell
         self.role = (cell.paper, cell.experiment, cell.variant)
+        check(cell.experiment, self.p)
         self.digits = digits_of(job)
         self.vae, self.filter = job.config.needs
+        trained = job.needed(self.filter, seeds[0]).params["budgets"]
+        check_trained(cell.experiment, self.p, self.filter, trained, "shown_budget", *ATTACKED)
         self.train, self.test = (read_codes(job, seeds, self.digits, split, self.vae) for split in ("train", "test"))
         self.metrics: list[dict[str, float]] = [{} for _ in seeds]
         self.series: list[dict[str, list[float | None]]] = [{} for _ in seeds]
@@ -100,7 +105,6 @@ class Evaluation:
     def confusions(self, reading: attack.Reading) -> None:
         """Keep confusion matrices, and how they split: errors within the utility's groups, false rates."""
         classes, each = reading.confusion.shape[-1], len(self.p["budgets"])
-        group = np.array([d in CIRCLES for d in range(10)])
         for k in range(len(self.seeds)):
             for j, b in enumerate(self.p["budgets"]):
                 matrix = reading.confusion[k * each + j]
@@ -109,6 +113,7 @@ class Evaluation:
                     self.metrics[k][f"false_positive_b{b:g}"] = float(matrix[0, 1])
                     self.metrics[k][f"false_negative_b{b:g}"] = float(matrix[1, 0])
                 else:
+                    group = np.array(LABELS[self.p["utility"]][1])
                     wrong = matrix * (1 - np.eye(classes))
                     inside = wrong[group[:, None] == group[None]].sum() / max(wrong.sum(), 1e-12)
                     self.metrics[k][f"errors_within_b{b:g}"] = float(inside)

@@ -22,6 +22,7 @@ from common.models.stacked import StackedMLP
 from common.results import Origin
 from common.training.machine import prepare
 from common.training.progress import Progress
+from common.workflow.config import ConfigError
 from common.workflow.job import Job, Outcome
 from common.workflow.job import main as run_job
 from replications.generative_filter import attack
@@ -30,6 +31,7 @@ from replications.generative_filter.codes import read_moments
 from replications.generative_filter.method import classifier
 from replications.generative_filter.reading import read
 from replications.generative_filter.release import Released, draws, identity, read_mechanisms
+from replications.generative_filter.settings import check, check_trained
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -41,11 +43,23 @@ class Evaluation:
         self.job, self.seeds, self.p = job, seeds, job.config.params
         cell = job.config.cell
         self.role = (cell.paper, cell.experiment, cell.variant)
+        check(cell.experiment, self.p)
+        self.check_budgets(cell.experiment)
         self.bits, self.origin = read_bits(job)
         self.budgets = self.p["budgets"] or [0]
         self.metrics: list[dict[str, float]] = [{} for _ in seeds]
         work = 2 * (self.p["fresh"]["steps"] + self.p["strong"]["steps"])
         self.progress = Progress(f"generative_filter {cell.experiment}/{cell.variant}, seeds {seeds}", work)
+
+    def check_budgets(self, experiment: str) -> None:
+        """Hold the budgets to what is released: a baseline's codes have none, the filter's those it was trained at."""
+        needs, budgets = self.job.config.needs, self.p["budgets"]
+        if (len(needs) > 1) != bool(budgets):
+            valid = "a list of one or more" if len(needs) > 1 else "[] (no filter is read)"
+            raise ConfigError(f"{experiment}: budgets: {budgets!r}; valid: {valid}")
+        for filters in needs[1:]:
+            trained = self.job.needed(filters, self.seeds[0]).params["budgets"]
+            check_trained(experiment, self.p, filters, trained, "budgets")
 
     def released(self, split: str) -> Released:
         """Return one split's codes as the method releases them."""

@@ -28,6 +28,7 @@ from replications.generative_filter.faces_net import Decoder
 from replications.generative_filter.game import Data, Game
 from replications.generative_filter.reading import read
 from replications.generative_filter.release import Released, draws, identity
+from replications.generative_filter.settings import check, check_game, check_one_filter
 from replications.generative_filter.sharpness import sharpness
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -42,6 +43,8 @@ class Evaluation:
         self.job, self.seeds, self.p = job, seeds, job.config.params
         cell = job.config.cell
         self.role = (cell.paper, cell.experiment, cell.variant)
+        check(cell.experiment, self.p)
+        check_one_filter(cell.experiment, self.p)
         self.machine = prepare(job.config.device, job.config.precision)
         self.faces: ImageSet = load_faces(job, self.p["size"])
         self.rows = split_rows(self.faces)
@@ -60,11 +63,13 @@ class Evaluation:
         mean, deviation = self.moments["train"]
         y, u = (self.labels(v, "train").expand(len(self.seeds), -1) for v in (PRIVATE[name], UTILITY))
         data = Data(mean, deviation, y, u, (2, 2), torch.ones(y.shape, dtype=torch.bool)).to(self.machine.device)
+        check_game(self.job.config.cell.experiment, self.p, data.own)
         role = (*self.role, name)
         game = Game(data, self.p, self.seeds, role)
         game.model.to(self.machine.device)
         trainer = self.turn.run(name, game.trainer(self.machine, role, f"generative_filter faces, {name}"))
-        spent = method.meet_budget(game.mechanism, game.limits, game.shares, game.precision)
+        method.meet_budget(game.mechanism, game.limits, game.shares, game.precision, self.p["spend"])
+        spent = game.mechanism.distortion(*game.measure(posterior=False)).detach()
         for k, seed in enumerate(self.seeds):
             self.metrics[k][f"{name}_d_unit"] = float(spent[k])
             if k in trainer.stopped:

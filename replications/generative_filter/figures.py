@@ -20,7 +20,7 @@ from common.evaluation.published import printed_for
 from common.plotting import band, figure, finish, in_words
 from common.plotting.cli import draw
 from common.results import Record
-from common.results.select import of
+from common.results.select import ended_well, of
 
 PUBLISHED = Path(__file__).with_name("published.csv")
 NAMES = {"filter": "filter", "gaussian": "Gaussian, σ learned", "gaussian_spent": "Gaussian, D = b"}
@@ -31,7 +31,19 @@ STYLES = {
 }
 FREE = (-np.inf, np.inf)  # an estimate of information may be negative, or above the entropy
 X_LABEL = "distortion D achieved (nats, Σ = I)"
-CHANCE = {"digit": 0.1135, "large": 0.5139, "odd": 0.5074, "circle": 0.6079}  # majority rates of the MNIST test set
+
+
+def runs_of(records: Sequence[Record], experiment: str, variant: str | None = None) -> list[Record]:
+    """Return the runs of a cell that ended well: of those that did not, a picture shows nothing."""
+    return ended_well(of(records, experiment, variant))
+
+
+def first(records: Sequence[Record], key: str) -> Record:
+    """Return the run of the lowest seed that has a series ``key``; raises KeyError where none ended well with it."""
+    found = [record for record in records if key in record.series]
+    if not found:
+        raise KeyError(f"{key}: no run that has it ended well")
+    return min(found, key=lambda record: record.seed)
 
 
 def curve(records: Sequence[Record], metric: str) -> tuple[NDArray, NDArray]:
@@ -64,7 +76,7 @@ def line(
 
 def drawn_of(records: Sequence[Record], bars: bool) -> str:
     """Return what lines, bars and x stand for."""
-    seeds = len({r.seed for r in records})
+    seeds = len({r.seed for r in ended_well(records)})
     several = ["bars: ± sd both ways"] * bars + ["x: mean D over seeds"]
     return ", ".join([in_words(seeds), *several]) if seeds > 1 else ""
 
@@ -84,7 +96,9 @@ def sensitivity(artefact: str, experiment: str, names: Sequence[tuple[str, str, 
 
     def make(records: Sequence[Record], title: str) -> Figure:
         fig, (axes,) = figure(1, width=5.2, height=3.4)
-        runs = {v: of(records, experiment, v) for v in NAMES}
+        runs = {v: runs_of(records, experiment, v) for v in NAMES}
+        if not runs["filter"]:
+            raise KeyError(f"{names[0][0]}_b0: no run of {experiment}/filter ended well")
         for metric, label, color in names:
             for variant, name in NAMES.items():
                 line(axes, runs[variant], metric, f"{label}, {name}", (0, 1), color=color, **STYLES[variant])
@@ -116,7 +130,8 @@ def confusion(experiment: str, budgets: Sequence[tuple[str, str]], ticks: Sequen
     """Return a figure of confusion matrices, mean over seeds, rows normalised."""
 
     def make(records: Sequence[Record], title: str) -> Figure:
-        runs = of(records, experiment, "filter")
+        runs = runs_of(records, experiment, "filter")
+        first(runs, f"confusion_b{budgets[0][0]}")
         fig, panels = figure(len(budgets), width=3.6, height=3.7, share_y=False)
         for axes, (b, name) in zip(panels, budgets, strict=False):
             size = len(ticks)
@@ -139,7 +154,9 @@ def confusion(experiment: str, budgets: Sequence[tuple[str, str]], ticks: Sequen
             axes.set_title(name)
             axes.set_xlabel("predicted")
             axes.set_ylabel("true")
-        return finish(fig, title, runs, "share of each true class, mean over seeds, fresh classifier")
+        return finish(
+            fig, title, of(records, experiment, "filter"), "share of each true class, mean over seeds, fresh classifier"
+        )
 
     return make
 
@@ -148,7 +165,7 @@ def digits(experiment: str) -> Callable:
     """Return a figure of digits as they are, decoded, and decoded from the filtered code."""
 
     def make(records: Sequence[Record], title: str) -> Figure:
-        (record,) = [r for r in of(records, experiment, "filter") if "pictures_raw" in r.series]
+        record = first(runs_of(records, experiment, "filter"), "pictures_raw")
         names = {"raw": "original", "decoded": "decoded (VAE)", "released": "decoded after the filter"}
         fig, panels = figure(3, width=2.0, height=2.2)
         for axes, (name, label) in zip(panels, names.items(), strict=True):
@@ -156,7 +173,7 @@ def digits(experiment: str) -> Callable:
             axes.imshow(values.transpose(0, 2, 1, 3).reshape(4 * 28, 5 * 28), cmap="gray", vmin=0, vmax=1)
             axes.set_title(label)
             axes.set_axis_off()
-        return finish(fig, title, [record], f"seed 0, b = {record.params['shown_budget']:g}")
+        return finish(fig, title, [record], f"seed {record.seed}, b = {record.params['shown_budget']:g}")
 
     return make
 
@@ -165,7 +182,7 @@ def faces(*names: tuple[str, str]) -> Callable:
     """Return a figure of face grids, one panel per kind of picture."""
 
     def make(records: Sequence[Record], title: str) -> Figure:
-        record = min((r for r in of(records, "faces_filter") if "pictures_raw" in r.series), key=lambda r: r.seed)
+        record = first(runs_of(records, "faces_filter"), "pictures_raw")
         fig, panels = figure(len(names), width=3.0, height=2.2)
         for axes, (name, label) in zip(panels, names, strict=False):
             values = np.array(record.series[f"pictures_{name}"], dtype=float).reshape(-1, 3, 32, 32) / 255
@@ -182,7 +199,7 @@ def scatter(panels: Sequence[tuple[str, str]]) -> Callable:
     """Return a figure of UMAP embeddings coloured by digit."""
 
     def make(records: Sequence[Record], title: str) -> Figure:
-        record = min(of(records, "geometry"), key=lambda r: r.seed)
+        record = first(runs_of(records, "geometry"), "digits")
         truth = np.array(record.series["digits"], dtype=int)
         colors = [
             f"C{d}" if d < 7 else c for d, c in zip(range(10), (*"0123456", "0.5", "#7a5195", "#a6d854"), strict=True)
@@ -218,7 +235,7 @@ def information(records: Sequence[Record], title: str) -> Figure:
     for axes, experiment, name, top in zip(
         panels, ("attack1", "attack2"), ("case 1: the digit", "case 2: ≥ 5"), (np.log(10), np.log(2)), strict=True
     ):
-        runs = of(records, experiment, "filter")
+        runs = runs_of(records, experiment, "filter")
         line(axes, runs, "mi", "mixed kNN (Ross)", FREE, color="C0")
         line(axes, runs, "mi_lnc", "LNC, difference form", FREE, color="C1", linestyle="none", marker="^")
         line(axes, runs, "private_bound", "H − CE, FC15", FREE, color="C2", linestyle="--")
@@ -239,7 +256,7 @@ def frontier(records: Sequence[Record], title: str) -> Figure:
     fig, panels = figure(2, width=3.9, height=3.4, share_y=False)
     for axes, experiment, name in zip(panels, ("attack1", "attack2"), ("case 1", "case 2"), strict=True):
         for variant, style in STYLES.items():
-            runs = of(records, experiment, variant)
+            runs = runs_of(records, experiment, variant)
             if not runs:
                 continue
             for (private, utility), color, label in (

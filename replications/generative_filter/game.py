@@ -172,7 +172,8 @@ class Game:
     def trainer(self, machine: Machine, role: Sequence[Any], label: str) -> Trainer:
         """Return the trainer that plays the game."""
         p = self.p
-        epochs = min(p["steps"], 20)
+        # as many epochs, up to 20, as the steps divide into: none of them is dropped
+        epochs = max(n for n in range(1, 21) if p["steps"] % n == 0)
         source = Turns(self.data, p["batch"], p["inner_steps"], p["steps"] // epochs, role, self.seeds)
         adam = partial(Adam, fused=True)
         parts = [

@@ -1,4 +1,6 @@
-"""Figures 4 and 8: test codes in the plane by UMAP, raw and filtered; one seed, to be looked at and not measured.
+"""Figures 4 and 8: test codes in the plane by UMAP, raw and filtered; one seed.
+
+The plane is to be looked at; what claims C12 and C13 ask is measured on the codes themselves.
 
 ``python -m replications.generative_filter.geometry results/quick/generative_filter/geometry/paper/config.json``
 """
@@ -8,6 +10,7 @@ from __future__ import annotations
 import sys
 import warnings
 from collections.abc import Sequence
+from itertools import combinations
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +24,7 @@ from common.workflow.job import Job, Outcome
 from common.workflow.job import main as run_job
 from replications.generative_filter.codes import digits_of, label, origin_of, read_codes
 from replications.generative_filter.release import Released, draws, read_mechanisms
+from replications.generative_filter.settings import check, check_trained
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -34,12 +38,22 @@ def plane(points: NDArray[np.float64], neighbours: int, seed: int) -> NDArray[np
         return np.asarray(UMAP(n_neighbors=neighbours, random_state=seed).fit_transform(points), dtype=float)
 
 
+def gap(points: NDArray[np.float64], digits: NDArray[np.int64], one: int, other: int) -> float:
+    """Return how far apart two digits' mean codes lie, over the mean distance of all pairs of digits among them."""
+    means = {int(d): points[digits == d].mean(0) for d in np.unique(digits)}
+    pairs = [np.linalg.norm(means[a] - means[b]) for a, b in combinations(means, 2)]
+    return float(np.linalg.norm(means[one] - means[other]) / np.mean(pairs))
+
+
 def run(job: Job, seeds: list[int]) -> tuple[dict[int, Outcome], Origin, str]:
     """Embed the same test rows raw, and behind each shown filter."""
     p, cell = job.config.params, job.config.cell
+    check(cell.experiment, p)
     machine = prepare("cpu", "fp32")
     digits = digits_of(job)
     vae, case1, case2 = job.config.needs
+    for case, key in ((case1, "case1_budgets"), (case2, "case2_budgets")):
+        check_trained(cell.experiment, p, case, job.needed(case, seeds[0]).params["budgets"], key)
     outcomes = {}
     for seed in seeds:
         codes = read_codes(job, [seed], digits, "test", vae)
@@ -57,6 +71,8 @@ def run(job: Job, seeds: list[int]) -> tuple[dict[int, Outcome], Origin, str]:
             where = plane(points, p["neighbours"], derive("generative_filter", "umap", seed) % 2**31)
             for axis in (0, 1):
                 series[f"{name}_{axis}"] = [round(float(v), 3) for v in where[:, axis]]
+            if {0, 6} <= set(truth.tolist()):
+                metrics[f"gap_0_6_{name}"] = gap(points, truth.numpy(), 0, 6)
             # how far apart groups lie in the code itself, from -1 to 1: the embedding is for the eye
             for group in ("digit", "circle", "large"):
                 of = label(group, truth).numpy()

@@ -61,12 +61,12 @@ def read_mechanisms(job: Job, seeds: Sequence[int], cell: str, budgets: Sequence
     kept: dict[str, list[Tensor]] = {}
     for seed in seeds:
         tensors, _ = load_tensors(job.weights_path(seed, cell))
-        known = tensors["budgets"].tolist()
+        known = [f"{b:g}" for b in tensors["budgets"].tolist()]  # of single precision: 0.3 is not among them as it is
         if "A" in tensors:
             values, name = tensors["A"], "A"
         else:
             values, name = tensors["log_sigma"].exp(), "sigma"
-        rows = [values[known.index(b)] if b > 0 else torch.zeros_like(values[0]) for b in budgets]
+        rows = [values[known.index(f"{b:g}")] if b > 0 else torch.zeros_like(values[0]) for b in budgets]
         kept.setdefault(name, []).append(torch.stack(rows))
     return {name: torch.stack(values) for name, values in kept.items()}
 

@@ -96,26 +96,29 @@ def table4(records: Sequence[Record]) -> pd.DataFrame:
 def theory(records: Sequence[Record]) -> pd.DataFrame:
     """Return the closed forms of sections 6.2 and 6.3, right and as printed."""
     runs = of(records, "closed_forms")
+    p = runs[0].params
+    squared, noise, codes = (f"{p[key]:g}" for key in ("squared_distance", "noise_variance", "codes"))
+    privacy = f"L = {p['sensitivity']:g}, ε = {p['epsilon']:g}, δ = {p['delta']:g}"
     rows = [
-        ("half chi-square, equal covariances, d² = 1", "half_chi2", "half_chi2_printed", "(exp(d²) − 1) / 2"),
+        (f"half chi-square, equal covariances, d² = {squared}", "half_chi2", "half_chi2_printed", "(exp(d²) − 1) / 2"),
         (
-            "KL of z + w, variance 1, σ² = 0.5, per dimension",
+            f"KL of z + w, variance 1, σ² = {noise}, per dimension (nats)",
             "mechanism_kl",
             "mechanism_kl_printed",
             "eq. (14), not (16)",
         ),
-        ("the same at variance 2", "", "mechanism_kl_printed_wide", "a divergence is not negative"),
-        ("mean realised shift at variance 1", "mechanism_shift", "", "what the filter's budget measures"),
-        ("σ of theorem 6.1, L = 1, ε = 0.5, δ = 1e-5", "sigma", "", ""),
+        ("the same at variance 2 (nats)", "", "mechanism_kl_printed_wide", "a divergence is not negative"),
+        ("mean realised shift at variance 1 (nats)", "mechanism_shift", "", "what the filter's budget measures"),
+        (f"σ of theorem 6.1, {privacy}", "sigma", "", ""),
         (
-            "budget of proposition 1 at that σ, d = 10",
+            f"budget of proposition 1 at that σ, d = {codes} (nats)",
             "budget",
             "budget_printed",
             "no budget of Figures 3c, 7b is private",
         ),
     ]
     lines = [(name, spread(runs, right, 4), spread(runs, printed, 4), note) for name, right, printed, note in rows]
-    return pd.DataFrame(lines, columns=["quantity", "right (nats)", "as printed", "note"])
+    return pd.DataFrame(lines, columns=["quantity", "right", "as printed", "note"])
 
 
 TABLES = {"table1": table1, "table2": table2, "table3": table3, "table4": table4, "theory": theory}

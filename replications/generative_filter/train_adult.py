@@ -31,6 +31,7 @@ from common.workflow.job import Job, Outcome
 from common.workflow.job import main as run_job
 from replications.generative_filter import fair
 from replications.generative_filter.adult import Bits, read_bits
+from replications.generative_filter.settings import check, check_batch
 from replications.generative_filter.vae import adult_vae, kl_to_prior, reconstruction_loss, sample
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -112,8 +113,10 @@ class Model(nn.Module):
 def run(job: Job, seeds: list[int]) -> tuple[dict[int, Outcome], Origin, str]:
     """Train one method for every seed as one stack; keep the codes of both splits."""
     p, cell = job.config.params, job.config.cell
+    check(cell.experiment, p)
     machine = prepare(job.config.device, job.config.precision)
     bits, origin = read_bits(job)
+    check_batch(cell.experiment, p["batch"], len(bits["train"].x), "training rows")
     role = (cell.paper, cell.experiment, cell.variant)
     prior = float(bits["train"].private.double().mean())
     model = Model(p, bits["train"].x.shape[1], prior, role, seeds).to(machine.device)

@@ -30,6 +30,7 @@ from common.workflow.job import Job, Outcome
 from common.workflow.job import main as run_job
 from replications.generative_filter.faces import load_faces, pictures, split_rows
 from replications.generative_filter.faces_net import FaceVAE, face_loss, face_vae
+from replications.generative_filter.settings import check, check_batch
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -46,10 +47,12 @@ def codes_of(net: FaceVAE, images: Tensor, device: torch.device) -> tuple[Tensor
 def run(job: Job, seeds: list[int]) -> tuple[dict[int, Outcome], Origin, str]:
     """Train the seeds' VAEs one after another."""
     p, cell = job.config.params, job.config.cell
+    check(cell.experiment, p)
     machine = prepare(job.config.device, job.config.precision)
     faces = load_faces(job, p["size"])
     rows = split_rows(faces)
     images = {split: pictures(faces, rows[split], p[f"{split}_rows"]) for split in ("train", "test")}
+    check_batch(cell.experiment, p["batch"], len(images["train"]), "training rows")
     turn = InTurn(Checkpoint(job.checkpoint_path(seeds), job.config.checkpoint_seconds))
     batches = len(images["train"]) // p["batch"]
     progress = Progress(

@@ -21,6 +21,7 @@ from common.workflow.job import main as run_job
 from replications.generative_filter import method
 from replications.generative_filter.codes import LABELS, Codes, digits_of, label, origin_of, read_codes
 from replications.generative_filter.game import Data, Game
+from replications.generative_filter.settings import check, check_game
 from replications.generative_filter.theory import mechanism_kl
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -37,6 +38,7 @@ def data_of(codes: Codes, private: str, utility: str) -> Data:
 def run(job: Job, seeds: list[int]) -> tuple[dict[int, Outcome], Origin, str]:
     """Play the game for every seed and budget as one stack."""
     p = job.config.params
+    check(job.config.cell.experiment, p)
     machine = prepare(job.config.device, job.config.precision)
     digits = digits_of(job)
     codes = read_codes(job, seeds, digits, "train", job.config.needs[0])
@@ -50,6 +52,7 @@ def play(
 ) -> dict[int, Outcome]:
     """Play the game, leave its mechanisms beside the records; return what they spend, and the curves ``shown``."""
     cell = job.config.cell
+    check_game(cell.experiment, job.config.params, data.own)
     role = (cell.paper, cell.experiment, cell.variant)
     game = Game(data.to(machine.device), job.config.params, seeds, role)
     game.model.to(machine.device)
@@ -71,7 +74,11 @@ def play(
 
 
 def finish(game: Game, codes: Codes) -> dict[str, list[float]]:
-    """Hold every mechanism to its budget; return what it spends, in every unit, per seed."""
+    """Hold every mechanism to its budget; return what it spends, in every unit, per seed.
+
+    ``kl_integrated`` is eq. (14) at the posterior variances' mean over rows: the KL is convex in them, so that its own
+    mean over rows is no less.
+    """
     method.meet_budget(game.mechanism, game.limits, game.shares, game.precision, game.p["spend"])
     units = {"d_unit": game.measure(posterior=False), "d_posterior": game.measure(posterior=True)}
     found: dict[str, list[float]] = {}

@@ -29,6 +29,7 @@ from common.training.trainer import Trainer
 from common.workflow.job import Job, Outcome
 from common.workflow.job import main as run_job
 from replications.generative_filter.codes import digits_of
+from replications.generative_filter.settings import check, check_batch
 from replications.generative_filter.vae import VAE, kl_to_prior, mnist_vae, negative_elbo, reconstruction_loss
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -55,9 +56,11 @@ def codes_of(net: VAE, images: Tensor, device: torch.device, rows: int = 1000) -
 def run(job: Job, seeds: list[int]) -> tuple[dict[int, Outcome], Origin, str]:
     """Train the seeds' VAEs as one stack; keep codes of both splits and the decoder."""
     p = job.config.params
+    check(job.config.cell.experiment, p)
     machine = prepare(job.config.device, job.config.precision)
     digits = digits_of(job)
     train, test = pixels(digits, "train", p["rows"] or None), pixels(digits, "test", p["test_rows"] or None)
+    check_batch(job.config.cell.experiment, p["batch"], len(train), "training rows")
     role = ("generative_filter", "vae")
     net = mnist_vae([generator(*role, s, "init") for s in seeds], p["hidden"], p["codes"]).to(machine.device)
 
@@ -118,7 +121,7 @@ def judge(net: VAE, member: int, images: Tensor, device: torch.device) -> dict[s
         "kl_test": float(per_unit.sum()),
         "active_units": float((per_unit > 0.01).sum()),
     }
-    for share in (0.05, 0.5, 0.95):  # where the posterior-weighted budget gets its factor of 70 to 90 from
+    for share in (0.05, 0.5, 0.95):  # where the posterior-weighted budget gets its factor of 55 to 90 from (D3)
         found[f"posterior_sd_q{share:g}"] = float((0.5 * log_variance).exp().flatten().quantile(share))
     return found
 

@@ -29,6 +29,7 @@ from replications.generative_filter.codes import Codes, digits_of, label, origin
 from replications.generative_filter.game import Data, Game
 from replications.generative_filter.reading import read
 from replications.generative_filter.release import Released, draws
+from replications.generative_filter.settings import check, check_game, check_one_filter
 
 ROOT = Path(__file__).resolve().parents[2]
 USERS = {"user1": ("large", "odd"), "user2": ("odd", "large")}  # what each hides, what each keeps
@@ -61,6 +62,8 @@ def user_data(codes: Codes, cut: list[list[Tensor]], user: int, names: tuple[str
 def run(job: Job, seeds: list[int]) -> tuple[dict[int, Outcome], Origin, str]:
     """Train each user's filter on his part, then attack the data that went through it."""
     p, cell = job.config.params, job.config.cell
+    check(cell.experiment, p)
+    check_one_filter(cell.experiment, p)
     machine = prepare(job.config.device, job.config.precision)
     digits = digits_of(job)
     codes = {split: read_codes(job, seeds, digits, split, job.config.needs[0]) for split in ("train", "test")}
@@ -70,11 +73,13 @@ def run(job: Job, seeds: list[int]) -> tuple[dict[int, Outcome], Origin, str]:
     bad: dict[int, str] = {}
     for user, (name, attributes) in enumerate(USERS.items()):
         data = user_data(codes["train"], cut, user, attributes).to(machine.device)
+        check_game(cell.experiment, p, data.own)
         role = (cell.paper, cell.experiment, cell.variant, name)
         game = Game(data, p, seeds, role)
         game.model.to(machine.device)
         trainer = turn.run(name, game.trainer(machine, role, f"generative_filter users, {name}, seeds {seeds}"))
-        spent = method.meet_budget(game.mechanism, game.limits, game.shares, game.precision)
+        method.meet_budget(game.mechanism, game.limits, game.shares, game.precision, p["spend"])
+        spent = game.mechanism.distortion(*game.measure(posterior=False)).detach()
         bad |= {seeds[k]: f"{name}: {why}" for k, why in trainer.stopped.items()}
         state = {"A": game.mechanism.state_dict()["A"].cpu()[:, None]}
         told = {split: label(attributes[0], found.digits) for split, found in codes.items()}

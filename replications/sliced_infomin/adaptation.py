@@ -32,6 +32,7 @@ from common.workflow.job import main as run_job
 from replications.sliced_infomin.conv_nets import classifier, domain_encoder
 from replications.sliced_infomin.pictures import Domains, Labelled, load_domains
 from replications.sliced_infomin.rivals import make_infomin, penalty_of
+from replications.sliced_infomin.settings import check
 
 ROOT = Path(__file__).resolve().parents[2]
 DIM = 128  # of z_content and of z_domain
@@ -223,6 +224,7 @@ def _percent(hit: Tensor) -> float:
 
 def run(job: Job, seeds: list[int]) -> tuple[dict[int, Outcome], Origin, str]:
     """Train the seeds in turn."""
+    check(job)
     machine = prepare(job.config.device, job.config.precision)
     data, origin = load_domains(job)
     tasks = {seed: Adaptation(job, seed, data, machine) for seed in seeds}

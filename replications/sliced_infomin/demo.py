@@ -23,6 +23,7 @@ from common.training.seeding import generator
 from common.workflow.job import Job, Outcome
 from common.workflow.job import main as run_job
 from replications.sliced_infomin.rivals import make_infomin
+from replications.sliced_infomin.settings import check
 
 ROOT = Path(__file__).resolve().parents[2]
 START = 0.55  # theta of both pairs: rho = 0.8912, I = 1.5806 nats
@@ -47,7 +48,7 @@ def g2(y: Tensor) -> Tensor:
 
 
 def minimise(job: Job, seed: int, progress: Progress) -> Outcome:
-    """Run one seed: every step a max step on 2,500 fresh rows, then a min step on 250."""
+    """Run one seed: every step a max step on ``max_rows`` fresh rows, then a min step on ``batch`` others."""
     p = job.config.params
     device = prepare(job.config.device, "fp32").device
     cell = job.config.cell
@@ -85,6 +86,7 @@ def minimise(job: Job, seed: int, progress: Progress) -> Outcome:
 
 def run(job: Job, seeds: list[int]) -> tuple[dict[int, Outcome], Origin, str]:
     """Run the seeds one after another: each is seconds."""
+    check(job)
     progress = Progress(f"sliced_infomin demo/{job.config.cell.variant}", len(seeds) * job.config.params["steps"])
     recipe = f"gaussian demo theta={START} map={job.config.params['map']}"
     origin = Origin(name="gaussian-demo", kind="generated", sha256=hashlib.sha256(recipe.encode()).hexdigest())

@@ -33,6 +33,7 @@ from replications.sliced_infomin.conv_nets import auto_encoder, decoder
 from replications.sliced_infomin.judge import Codes, Judged, Settings, judge
 from replications.sliced_infomin.pictures import Attributed, load_faces, load_sprites
 from replications.sliced_infomin.rivals import make_infomin, penalty_of
+from replications.sliced_infomin.settings import check
 
 ROOT = Path(__file__).resolve().parents[2]
 DIM = 256
@@ -132,7 +133,10 @@ class Disentangling:
         )
 
     def outcome(self, trainer: Trainer, show: bool) -> Outcome:
-        """Return test MSE, the label encoder's accuracy, rho*(Z, T) by fresh networks, and swapped pictures."""
+        """Return test MSE, the label encoder's accuracy, rho*(Z, T) by fresh readers, and swapped pictures.
+
+        ``rho_zt`` is the strongest reader's and ``rho_zt_code`` the code's, means over the columns of T.
+        """
         status, message = trainer.status()
         if status != "ok":
             return Outcome({}, {}, status, message)
@@ -182,6 +186,7 @@ class Disentangling:
 
 def run(job: Job, seeds: list[int]) -> tuple[dict[int, Outcome], Origin, str]:
     """Train the seeds in turn; the lowest one shows its pictures."""
+    check(job)
     machine = prepare(job.config.device, job.config.precision)
     p, cell = job.config.params, job.config.cell
     read = load_faces if cell.experiment == "faces" else load_sprites

@@ -22,6 +22,7 @@ from common.workflow.job import main as run_job
 from replications.sliced_infomin.fair_nets import encoder, utility_head
 from replications.sliced_infomin.fair_tables import Rows, load_rows
 from replications.sliced_infomin.judge import Codes, Judged, Reading, Settings, judge, scored
+from replications.sliced_infomin.settings import check
 
 ROOT = Path(__file__).resolve().parents[2]
 HIDDEN = {"y": (100, 100), "t": (200,)}  # the code's networks
@@ -31,6 +32,7 @@ class Evaluation:
     """The codes of a stack of seeds under every reader."""
 
     def __init__(self, job: Job, seeds: list[int]) -> None:
+        check(job)
         self.job, self.seeds, self.p = job, seeds, job.config.params
         self.trained = job.config.needs[0]
         device = prepare(job.config.device, "fp32").device

@@ -29,6 +29,7 @@ from common.workflow.job import main as run_job
 from replications.sliced_infomin.fair_nets import CODE, FairNet, MemberAdam
 from replications.sliced_infomin.fair_tables import load_rows
 from replications.sliced_infomin.rivals import make_infomin, penalty_of
+from replications.sliced_infomin.settings import check
 from replications.sliced_infomin.stack import take_rows
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -136,6 +137,7 @@ class Fairness:
 
 def run(job: Job, seeds: list[int]) -> tuple[dict[int, Outcome], Origin, str]:
     """Train the stack and keep its encoders and heads; what their codes tell is judged by another job."""
+    check(job)
     task = Fairness(job, seeds)
     trainer = task.trainer().run(Checkpoint(job.checkpoint_path(seeds), job.config.checkpoint_seconds))
     found = task.own_utility()

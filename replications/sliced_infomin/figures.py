@@ -17,7 +17,7 @@ from common.evaluation.published import printed_for
 from common.plotting import band, figure, finish, in_words
 from common.plotting.cli import draw
 from common.results import Record
-from common.results.select import of
+from common.results.select import ended_well, of, values
 
 PUBLISHED = Path(__file__).with_name("published.csv")
 COLOURS = {"slice": "C0", "pearson": "C1", "dcorr": "C2", "renyi": "C3", "tc": "C4", "club": "C1"}
@@ -40,11 +40,11 @@ def rows(found: Sequence[Record], name: str) -> np.ndarray:
 
 
 def demo(records: Sequence[Record], title: str) -> Figure:
-    """Draw true information against steps, slice and CLUB, with the notebook's two end points."""
+    """Draw true information against steps, slice and CLUB; the notebook's end points stand in the stamp."""
     fig, (axes,) = figure(1, width=4.8)
     seeds = 0
     for variant in ("slice", "club"):
-        found = of(records, "demo", variant)
+        found = ended_well(of(records, "demo", variant))
         if found:
             seeds = max(seeds, len(found))
             curves, steps = rows(found, "mi"), rows(found, "step")[0]
@@ -55,20 +55,20 @@ def demo(records: Sequence[Record], title: str) -> Figure:
     axes.set_xlabel("optimiser step of the sampler's angle")
     axes.set_ylabel("true I(x; y) (nats)")
     axes.legend()
-    first, last, club = (
-        printed_for(PUBLISHED, "fig_demo")[k].printed for k in ("slice_first", "slice_last", "club_last")
-    )
-    printed = f"printed: slice {first} to {last} at step 1100, CLUB 1.58 to {club} at 1200"
+    row = {name: found.printed for name, found in printed_for(PUBLISHED, "fig_demo").items()}
+    printed = f"printed: slice {row['slice_first']} to {row['slice_last']} at step 1100, "
+    printed += f"CLUB {row['club_first']} to {row['club_last']} at 1200"
     return finish(fig, title, records, printed, in_words(seeds, light=True))
 
 
 def power(records: Sequence[Record], title: str) -> Figure:
     """Draw the share of trials rejected against the strength of dependence, a panel per link."""
+    runs = ended_well(records)
     fig, panels = figure(4, width=2.6)
     alphas = np.array(records[0].series["alpha"], float)
     for axes, (link, label) in zip(panels, LINKS.items(), strict=True):
         for method, colour in COLOURS.items():  # the records know no CLUB: its bound is no statistic of one sample
-            curves = rows(records, f"{method}_{link}")
+            curves = rows(runs, f"{method}_{link}")
             if len(curves):
                 band(axes, alphas, curves, colour, NAMES[method], limits=(0, 1))
         axes.axhline(0.05, color="0.5", linestyle=":", linewidth=0.8)
@@ -79,7 +79,7 @@ def power(records: Sequence[Record], title: str) -> Figure:
     panels[0].legend(fontsize=6)
     p = records[0].params
     size = f"n = {p['n']}, d = {p['d']}, {p['trials']} trials a point; every constant is ours"
-    return finish(fig, title, records, size, in_words(len(records), within="0 to 1"))
+    return finish(fig, title, records, size, in_words(len(runs), within="0 to 1"))
 
 
 def slices_of(record: Record) -> int:
@@ -105,16 +105,16 @@ def slices(records: Sequence[Record], title: str) -> Figure:
     for axes, name in zip(panels, asked, strict=True):
         points = printed[name]
         axes.plot(list(points), list(points.values()), "x--", color="0.5", label="poster", linewidth=0.8)
-        found = [r for r in of(records, JUDGED.get(name, name)) if r.metrics]
+        found = ended_well(of(records, JUDGED.get(name, name)))
         counts = sorted({slices_of(r) for r in found})
         if counts:
             for metric, colour, label in (
                 ("rho_zt_code", "C0", "the code's reader"),
                 ("rho_zt", "C3", "strongest reader"),
             ):
-                values = [[r.metrics[metric] for r in found if slices_of(r) == k] for k in counts]
-                mean = [np.mean(v) for v in values]
-                sd = [np.std(v, ddof=1) if len(v) > 1 else 0.0 for v in values]
+                seen = [values([r for r in found if slices_of(r) == k], metric) for k in counts]
+                mean = [np.mean(v) for v in seen]
+                sd = [np.std(v, ddof=1) if len(v) > 1 else 0.0 for v in seen]
                 axes.errorbar(counts, mean, sd, fmt="o-", color=colour, capsize=2, label=f"{label}, ± sd over seeds")
         axes.set_xscale("log")
         ticks = sorted({*points, *counts})
@@ -129,17 +129,20 @@ def slices(records: Sequence[Record], title: str) -> Figure:
 
 
 def domains(records: Sequence[Record], title: str) -> Figure:
-    """Draw t-SNE of content features, source blue and target red: (a) to (d) as in the deck."""
+    """Draw t-SNE of content features, source blue and target red: (a) to (d) as in the deck.
+
+    Each of the lowest seed that ended well; a panel without one stays empty.
+    """
     panels = (("a", "domains", "mm_club", "M → MM, adversarial (CLUB)"), ("b", "domains", "mm_slice", "M → MM, slice"))
     panels += (("c", "objects", "cs_club", "C → S, adversarial (CLUB)"), ("d", "objects", "cs_slice", "C → S, slice"))
     fig, axes = figure(4, width=2.4, height=2.8, share_y=False)
     drawn: list[Record] = []
     for ax, (letter, experiment, variant, label) in zip(axes, panels, strict=True):
-        found = sorted(of(records, experiment, variant), key=lambda r: r.seed)
+        found = sorted(ended_well(of(records, experiment, variant)), key=lambda r: r.seed)
         ax.set_xticks([])
         ax.set_yticks([])
         ax.set_title(f"({letter}) {label}", fontsize=8)
-        if not found or "tsne_x" not in found[0].series:
+        if not found:
             continue
         record = found[0]
         drawn.append(record)
@@ -164,7 +167,7 @@ def swaps(experiment: str, variants: dict[str, str]) -> Callable[[Sequence[Recor
         fig, axes = figure(len(variants), width=4.2, height=2.5, share_y=False)
         labels = ("x₁", "x₂", "G(z₁, t₂)", "G(z₂, t₁)")
         for ax, (variant, label) in zip(axes, variants.items(), strict=True):
-            found = [r for r in of(records, experiment, variant) if "swap_x1" in r.series]
+            found = [r for r in ended_well(of(records, experiment, variant)) if "swap_x1" in r.series]
             ax.set_title(label, fontsize=8)
             ax.set_xticks([])
             ax.set_yticks([])

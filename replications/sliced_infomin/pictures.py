@@ -56,9 +56,14 @@ class Attributed:
 def load_domains(job: Job) -> tuple[Domains, Origin]:
     """Return the two domains of the variant; the origin is the target's, whose completeness decides.
 
-    Where one of the two is a stand-in, the origin is that one's: a transfer from drawn pictures is no real one.
+    Where one of the two is a stand-in, the origin is that one's: a transfer from drawn pictures is no real one. A pair
+    whose target is not the cell's data set is a ConfigError.
     """
     p = job.config.params
+    valid = [pair for pair, (_, target) in PAIRS.items() if target == job.config.dataset]
+    if p["pair"] not in valid:
+        where = f"{job.config.cell.experiment}: pair: {p['pair']!r}"
+        raise ConfigError(f"{where}; valid: {', '.join(valid)} (its target is {job.config.dataset})")
     names = PAIRS[p["pair"]]
     sets = [load(name, **job.sources, framing=Framing(size=32)) for name in names]
     label = "digit" if p["pair"] == "mm" else "class"

@@ -27,6 +27,7 @@ from common.training.seeding import generator
 from common.workflow.job import Job, Outcome
 from common.workflow.job import main as run_job
 from replications.sliced_infomin.rivals import NeuralRenyi, NeuralTC
+from replications.sliced_infomin.settings import check
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -90,6 +91,7 @@ def rejections(link: str, alpha: float, p: dict, draws: torch.Generator) -> dict
 
 def run(job: Job, seeds: list[int]) -> tuple[dict[int, Outcome], Origin, str]:
     """Test on every link and strength for each seed."""
+    check(job)
     p = job.config.params
     prepare(job.config.device, "fp32")
     alphas = [k / p["levels"] for k in range(p["levels"] + 1)]

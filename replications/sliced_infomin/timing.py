@@ -28,6 +28,7 @@ from replications.sliced_infomin.fair_nets import CODE, encoder
 from replications.sliced_infomin.fair_tables import load_rows
 from replications.sliced_infomin.method import FIT_SHARE
 from replications.sliced_infomin.rivals import make_infomin
+from replications.sliced_infomin.settings import check
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -54,6 +55,7 @@ def seconds(call: Callable[[], object], repeats: int, device: torch.device) -> f
 
 def run(job: Job, seeds: list[int]) -> tuple[dict[int, Outcome], Origin, str]:
     """Time a max step of every method for each seed's untrained encoder."""
+    check(job)
     p = job.config.params
     device = prepare(job.config.device, "fp32").device
     rows, _, origin, names = load_rows(job, seeds, job.config.params)

@@ -153,7 +153,7 @@ def test_it_stands_beside_the_papers_and_is_none(root):
     assert "removal" not in paper_names(root)
     assert "removal" not in plan.papers
     assert {"benchmark", "removal", "removal_frontier", "removal_attackers"} <= set(targets(plan))
-    with pytest.raises(ConfigError, match=r"benchmarks/removal/config.yaml|unknown key 'depth'"):
+    with pytest.raises(ConfigError, match="unknown key 'depth'"):
         plan_of(root, {"removal.adult.depth": 3})
 
 

@@ -1,11 +1,16 @@
-"""CelebA's networks and the Lipschitz term against what can be known without training."""
+"""CelebA's networks, split and Lipschitz term, baselines and geometry against what can be known without training."""
 
+from typing import ClassVar
+
+import numpy as np
 import pytest
 import torch
 from torch import nn
 
 from common.training.seeding import generator
 from replications.generative_filter import faces_net, fair
+from replications.generative_filter.faces import split_rows
+from replications.generative_filter.geometry import gap
 from replications.generative_filter.sharpness import sharpness
 
 
@@ -98,6 +103,10 @@ class TestLipschitz:
         error = faces_net.face_loss(net, x, *torch.zeros(2, 1, 2), torch.zeros(1, 1), (1.0, 1.0, 1.0))[0]
         error.backward()
         assert torch.isfinite(net.value.grad).all()
+        with torch.no_grad():
+            net.value.fill_(0.5)
+        error = faces_net.face_loss(net, x, *torch.zeros(2, 1, 2), torch.zeros(1, 1), (1.0, 1.0, 1.0))[0]
+        assert float(error.detach()) == pytest.approx(0.5 * (3 * 64 * 64) ** 0.5), "the norm, not its square"
 
 
 def test_sharpness_is_the_energy_of_steps():
@@ -107,6 +116,28 @@ def test_sharpness_is_the_energy_of_steps():
     noise = torch.rand(1, 3, 64, 64, generator=generator("s"))
     assert sharpness(noise) == pytest.approx(1 / 6, rel=0.05)  # E (u - v)^2 of two uniforms
     assert sharpness(torch.nn.functional.avg_pool2d(noise, 3, 1)) < 0.2 * sharpness(noise)
+
+
+def test_the_whole_set_is_cut_as_in_the_paper_and_a_subset_by_identity():
+    class Whole:
+        splits: ClassVar = {"train": np.arange(5), "valid": np.array([8, 6]), "test": np.array([7])}
+
+        def __init__(self, count):
+            self.count = count
+
+        def __len__(self):
+            return self.count
+
+    cut = split_rows(Whole(202_599))
+    assert (cut["train"][0], cut["train"][-1], cut["test"][0], len(cut["test"])) == (0, 181_999, 182_000, 20_599)
+    cut = split_rows(Whole(9))
+    assert (cut["train"].tolist(), cut["test"].tolist()) == ([0, 1, 2, 3, 4], [6, 7, 8])
+
+
+def test_the_gap_of_two_digits_is_in_units_of_all_pairs():
+    """Means at 0, 3 and 9 on a line: distances 3, 6 and 9."""
+    points = np.array([[-1.0], [1.0], [3.0], [9.0]])
+    assert gap(points, np.array([0, 0, 6, 8]), 0, 6) == pytest.approx(3 / 6)
 
 
 class TestBaselines:

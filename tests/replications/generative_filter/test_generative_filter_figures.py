@@ -1,10 +1,14 @@
-"""The generative filter's curves on records made by hand: spread both ways, mechanisms named, printed values beside."""
+"""The generative filter's figures and tables on records made by hand.
+
+Spread both ways, mechanisms named, printed values beside; no run that diverged; a table's heads say what was computed.
+"""
 
 import numpy as np
 import pytest
 from matplotlib import pyplot as plt
 
 from replications.generative_filter.figures import FIGURES
+from replications.generative_filter.tables import TABLES
 from tests.handmade import made
 
 
@@ -49,3 +53,47 @@ def test_accuracies_have_no_band_above_one():
 def test_printed_values_are_crosses_where_they_were_read():
     crosses = [line.get_xydata()[0].tolist() for line in drawn("filter").axes[0].lines if line.get_marker() == "x"]
     assert crosses == [[0.0, 0.95], [4.0, 0.65], [4.0, 0.87]]
+
+
+def lost(experiment, variant, seed, **fields):
+    """Return what a run that diverged leaves: no metric, and what pictures it had."""
+    return made(experiment, variant, seed, status="diverged", message="b=3: loss is nan at step 9", **fields)
+
+
+def test_a_run_that_diverged_is_in_no_curve_and_is_told():
+    alone, beside = (FIGURES["fig7b"]([run("filter", 0), *more], "t") for more in ([], [lost("attack2", "filter", 1)]))
+    for one, other in zip(alone.axes[0].lines, beside.axes[0].lines, strict=True):
+        np.testing.assert_array_equal(one.get_xydata(), other.get_xydata())
+    assert "1 record(s) diverged" in " ".join(beside.get_supxlabel().split())
+
+
+def test_a_picture_is_of_the_lowest_seed_that_ended_well():
+    grid = {f"pictures_{name}": [0.5] * 20 * 784 for name in ("raw", "decoded", "released")}
+    runs = [
+        lost("attack1", "filter", 0, series=grid),
+        *(made("attack1", "filter", seed, series=grid, params={"shown_budget": 1.5}) for seed in (2, 1)),
+    ]
+    assert "seed 1, b = 1.5" in " ".join(FIGURES["fig1"](runs, "t").get_supxlabel().split())
+
+
+@pytest.mark.parametrize(
+    ("artefact", "cell"),
+    [
+        ("fig1", "attack1/filter"),
+        ("fig3ab", "attack1/filter"),
+        ("fig7b", "attack2/filter"),
+        ("fig4", "geometry/paper"),
+        ("fig5", "faces_filter/paper"),
+    ],
+)
+def test_without_a_run_that_ended_well_there_is_a_key_error(artefact, cell):
+    """The command line tells it in one line."""
+    with pytest.raises(KeyError, match="ended well"):
+        FIGURES[artefact]([lost(*cell.split("/"), 0, series={"pictures_raw": [0.0], "digits": [1.0]})], "t")
+
+
+def test_the_theory_s_rows_name_what_they_were_computed_at():
+    p = {"squared_distance": 2.0, "noise_variance": 0.25, "codes": 4, "sensitivity": 3.0, "epsilon": 0.1, "delta": 0.01}
+    names = TABLES["theory"]([made("closed_forms", "paper", 0, params=p)])["quantity"]
+    for said in ("d² = 2", "σ² = 0.25", "L = 3, ε = 0.1, δ = 0.01", "d = 4"):
+        assert sum(said in name for name in names) == 1, said

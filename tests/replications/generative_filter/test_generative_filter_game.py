@@ -109,6 +109,12 @@ def test_seed_does_not_depend_on_its_company():
     torch.testing.assert_close(found[0], found[1], rtol=1e-4, atol=1e-6)
 
 
+@pytest.mark.parametrize(("steps", "epochs"), [(4, 4), (39, 13), (31, 1), (60, 20)])
+def test_every_step_that_is_asked_for_is_taken(steps, epochs):
+    trainer = game(steps=steps).trainer(prepare("cpu", "fp32"), ("test", "game"), "test")
+    assert (trainer.epochs, trainer.epochs * len(trainer.source)) == (epochs, steps)
+
+
 def test_table_4_has_ten_equal_parts():
     digits = torch.arange(10).repeat(60)
     found = parts(digits, 0)

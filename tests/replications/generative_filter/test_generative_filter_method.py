@@ -143,6 +143,8 @@ class TestLosses:
         assert trained(Route(loss, to=("filter",), name="filter"), parts) == {"filter"}
         ce_h = stacked_cross_entropy(h(released.detach()), y)
         assert trained(Route(ce_h, to=("h",), name="h"), parts) == {"h"}
+        ce_nu = stacked_cross_entropy(nu(released.detach()), u)
+        assert trained(Route(ce_nu, to=("nu",), name="nu"), parts) == {"nu"}
 
 
 def trained(route, parts):

@@ -85,6 +85,11 @@ class TestRelease:
         found = release.read_mechanisms(job, [0, 1], "c", [0, 5, 1])["A"]
         assert found[1, :, 0, 0].tolist() == [0, 5, 1]
 
+    def test_a_budget_need_not_be_a_number_of_single_precision(self, tmp_path):
+        save_tensors(tmp_path / "w", {"A": torch.ones(2, 2, 4), "budgets": torch.tensor([0.1, 0.3])})
+        job = SimpleNamespace(weights_path=lambda *_: tmp_path / "w")
+        assert release.read_mechanisms(job, [0], "c", [0.3])["A"].shape == (1, 1, 2, 4)
+
 
 class TestReading:
     def test_attackers_learn_from_the_training_rows_and_are_judged_on_the_test_rows(self):
@@ -150,6 +155,18 @@ class TestEvaluation:
         train, labels, test, truth, *_ = seen[0]
         assert (train.unique().item(), len(train), len(labels)) == (1.0, 6, 6)
         assert (test.unique().item(), len(test), len(truth)) == (2.0, 10, 10)
+
+    def test_errors_are_within_the_groups_of_the_utility(self):
+        """Every 0 is called 2 and every 1 is called 0: one error of two keeps the parity, none the circle."""
+        matrix = np.eye(10)
+        matrix[0], matrix[1] = np.eye(10)[2], np.eye(10)[0]
+        found = {}
+        for utility in ("odd", "circle"):
+            work = evaluation(seeds=1, budgets=(1,))
+            work.p |= {"private": "digit", "utility": utility}
+            work.confusions(attack.Reading(None, None, matrix[None], None))
+            found[utility] = work.metrics[0]["errors_within_b1"]
+        assert found == {"odd": 0.5, "circle": 0.0}
 
 
 class TestAdult:

@@ -1,0 +1,66 @@
+"""What the settings of a cell may be: an unknown value is one line that names it, before anything is loaded."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from common.workflow.config import ConfigError, suggest
+from common.workflow.job import Job
+from replications.sliced_infomin.rivals import METHODS
+
+MAPS = ("g1", "g2")  # of the demo: the identity, and the non-linear one
+# The distance correlation needs four rows; of three rows four fifths are two, which have a spread.
+LEAST = {"batch": 4, "max_rows": 3, "epoch_rows": 3, "judge_rows": 10, "n": 8, "tsne_points": 2}
+LEAST |= dict.fromkeys(("slices", "l2", "epochs", "steps", "rounds", "judge_steps", "judge_rounds", "repeats"), 1)
+LEAST |= dict.fromkeys(("d", "levels", "trials"), 1)
+LEAST |= dict.fromkeys(("alpha", "beta", "gamma", "label_weight"), 0)  # below 0 a term would turn its sign
+LEAST |= dict.fromkeys(("patience", "snapshot_from", "neural_steps", "fit_rows", "rows", "published_rows"), 0)
+POSITIVE = ("lr", "inner_lr", "width")
+TABLES = {"train_rows": 20, "test_rows": 4}  # of a table; of pictures 0 is all
+
+
+def check(job: Job) -> None:
+    """Hold the settings of a cell to what they may be.
+
+    Raises:
+        ConfigError: The first one that is not, with what is valid.
+    """
+    experiment, p = job.config.cell.experiment, job.config.params
+    # a min step of nothing has no slope for the demo's angle to go down
+    methods = [name for name in METHODS if (experiment, name) != ("demo", "none")]
+    for key, valid in {"method": methods, "map": MAPS}.items():
+        if key in p and p[key] not in valid:
+            raise ConfigError(f"{experiment}: {key}: {p[key]!r}; {suggest(p[key], list(valid))}")
+    for key, least in {**LEAST, **(dict.fromkeys(TABLES, 0) if "pair" in p else TABLES)}.items():
+        if p.get(key, least) < least:
+            raise ConfigError(f"{experiment}: {key}: {p[key]!r}; valid: {least} or more")
+    for key in POSITIVE:
+        if p.get(key, 1) <= 0:
+            raise ConfigError(f"{experiment}: {key}: {p[key]!r}; valid: above 0")
+    if experiment == "census" and p.get("leaky"):
+        raise ConfigError("census: leaky: True; valid: False (its target is never among the inputs)")
+    _check_snapshot(experiment, p)
+    _check_timed(experiment, p)
+
+
+def _check_snapshot(experiment: str, p: Mapping[str, Any]) -> None:
+    """Refuse a snapshot that no epoch would be: the last state would count, unsaid."""
+    if "snapshot_from" in p and p["snapshot_from"] >= p["epochs"]:
+        raise ConfigError(
+            f"{experiment}: snapshot_from: {p['snapshot_from']}; valid: 0 to {p['epochs'] - 1}, an epoch before the "
+            f"{p['epochs']} of epochs"
+        )
+
+
+def _check_timed(experiment: str, p: Mapping[str, Any]) -> None:
+    """Hold the timed methods to name:steps of each, the slice that the others are held to among them."""
+    for part in p.get("methods", ()):
+        name, _, steps = str(part).partition(":")
+        if name not in METHODS or not steps.isdecimal() or (name in ("renyi", "tc", "vclub") and int(steps) < 1):
+            raise ConfigError(
+                f"{experiment}: methods: {part!r}; valid: name:steps, a name of {', '.join(METHODS)} and a whole "
+                "number of steps (of renyi, tc and vclub 1 or more, of the others 0)"
+            )
+    if "methods" in p and not any(str(part).startswith("slice:") for part in p["methods"]):
+        raise ConfigError(f"{experiment}: methods: {p['methods']!r}; valid: a list with slice:0, which all are held to")
