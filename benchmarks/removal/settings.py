@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from common.workflow.allowed import above_zero, at_least
 from common.workflow.config import ConfigError
 from common.workflow.job import Job
 
@@ -21,12 +22,8 @@ def check(job: Job) -> None:
             strengths are the names of what is released.
     """
     experiment, p = job.config.cell.experiment, job.config.params
-    for key, least in LEAST.items():
-        if p.get(key, least) < least:
-            raise ConfigError(f"{experiment}: {key}: {p[key]!r}; valid: {least} or more")
-    for key in POSITIVE:
-        if p.get(key, 1) <= 0:
-            raise ConfigError(f"{experiment}: {key}: {p[key]!r}; valid: above 0")
+    at_least(experiment, p, LEAST)
+    above_zero(experiment, p, POSITIVE)
     if not 0 <= p.get("rho", 0) <= 1:
         raise ConfigError(f"{experiment}: rho: {p['rho']!r}; valid: 0 to 1")
     if "strengths" in p:

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from typing import Any, get_args
 
 from common.models.resnet import DEPTHS, STAGES, Stem
-from common.workflow.config import ConfigError, suggest
+from common.workflow.allowed import at_least, one_of
+from common.workflow.config import ConfigError
 
 NAMED: dict[str, tuple[Any, ...]] = {
     "method": ("before", "unlearn", "area"),
@@ -27,15 +28,12 @@ def check(experiment: str, p: Mapping[str, Any]) -> None:
             ``literal`` is there to say; a contrast needs two images.
     """
     for key, valid in NAMED.items():
-        if key in p and p[key] not in valid:
-            raise ConfigError(f"{experiment}: {key}: {p[key]!r}; {suggest(str(p[key]), [str(v) for v in valid])}")
+        one_of(experiment, p, key, valid)
     for key, fewest in DEPTH_LISTS.items():
         depths = p.get(key, DEPTHS)
         if not all(depth in DEPTHS for depth in depths) or len(set(depths)) < max(fewest, len(depths)):
             raise ConfigError(f"{experiment}: {key}: {depths!r}; valid: a list of {_LISTED}, each once")
-    for key, least in LEAST.items():
-        if p.get(key, least) < least:
-            raise ConfigError(f"{experiment}: {key}: {p[key]!r}; valid: {least} or more")
+    at_least(experiment, p, LEAST)
     if not 0 <= p.get("share", 0) <= 1:
         raise ConfigError(f"{experiment}: share: {p['share']!r}; valid: 0 to 1, of an image's area")
 

@@ -6,10 +6,10 @@ Every job rests on this module, and it on none of theirs: an edit of one set's c
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any
 
-from common.workflow.config import ConfigError, suggest
+from common.workflow.allowed import above_zero, at_least, is_number, number, one_of
+from common.workflow.config import ConfigError
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -64,12 +64,11 @@ def check(experiment: str, p: Mapping[str, Any]) -> None:
         ConfigError: The first one that is not, with what is valid. A beta or rho below 0 would turn its term's sign.
     """
     _check_names(experiment, p)
-    for key, least in (WHOLE | LEAST).items():
-        _number(f"{experiment}: {key}", p.get(key, least), least, whole=key in WHOLE)
-    for key in ABOVE_0:
-        _number(f"{experiment}: {key}", p.get(key, 1), 0, above=True)
+    at_least(experiment, p, WHOLE, whole=True)
+    at_least(experiment, p, LEAST)
+    above_zero(experiment, p, ABOVE_0)
     for key in ("epsilon", "delta"):
-        if key in p and not (_is_number(p[key]) and 0 < p[key] < 1):
+        if key in p and not (is_number(p[key]) and 0 < p[key] < 1):
             raise ConfigError(f"{experiment}: {key}: {p[key]!r}; valid: between 0 and 1 (theorem 6.1)")
     _check_budgets(experiment, p)
     if "hidden" in p:
@@ -77,7 +76,7 @@ def check(experiment: str, p: Mapping[str, Any]) -> None:
     for key in ("fresh", "strong"):
         if key in p:
             _check_attacker(f"{experiment}: {key}", p[key], many=key == "strong")
-    if "width" in p and not (_is_number(p["width"], whole=True) and p["width"] >= 16 and p["width"] % 16 == 0):
+    if "width" in p and not (is_number(p["width"], whole=True) and p["width"] >= 16 and p["width"] % 16 == 0):
         raise ConfigError(f"{experiment}: width: {p['width']!r}; valid: a multiple of 16 (it is halved four times)")
     if p.get("size", 64) != 64:
         raise ConfigError(f"{experiment}: size: {p['size']!r}; valid: 64 (what the decoder of table 6 draws)")
@@ -92,8 +91,7 @@ def _check_names(experiment: str, p: Mapping[str, Any]) -> None:
     elif experiment in OWN_LABELS:
         labels = {}
     for key, valid in ({"mechanism": MECHANISMS, "method": METHODS} | labels).items():
-        if key in p and p[key] not in valid:
-            raise ConfigError(f"{experiment}: {key}: {p[key]!r}; {suggest(str(p[key]), [v for v in valid if v])}")
+        one_of(experiment, p, key, valid)
 
 
 def _check_budgets(experiment: str, p: Mapping[str, Any]) -> None:
@@ -110,15 +108,15 @@ def _check_attacker(where: str, how: Any, many: bool) -> None:
     if not isinstance(how, Mapping) or set(how) != set(ATTACKER):
         raise ConfigError(f"{where}: {how!r}; valid: a mapping of {', '.join(ATTACKER)}")
     for key in ("steps", "batch"):
-        _number(f"{where}: {key}", how[key], 1, whole=True)
-    _number(f"{where}: lr", how["lr"], 0, above=True)
+        number(f"{where}: {key}", how[key], 1, whole=True)
+    number(f"{where}: lr", how["lr"], 0, above=True)
     _check_hidden(where, how["hidden"], many)
 
 
 def _check_hidden(where: str, hidden: Any, many: bool) -> None:
     """Hold the widths of a network's hidden layers, one or a list, to whole numbers."""
     widths = hidden if many and isinstance(hidden, list) else [hidden]
-    if not widths or not all(_is_number(v, whole=True) and v >= 1 for v in widths):
+    if not widths or not all(is_number(v, whole=True) and v >= 1 for v in widths):
         valid = "a list of whole numbers from 1" if many else "a whole number from 1"
         raise ConfigError(f"{where}: hidden: {hidden!r}; valid: {valid}")
 
@@ -174,15 +172,5 @@ def check_batch(experiment: str, batch: int, rows: int, what: str, key: str = "b
         raise ConfigError(f"{experiment}: {key}: {batch} does not fit {rows} {what}; valid: at most {rows}")
 
 
-def _number(where: str, value: Any, least: float, *, whole: bool = False, above: bool = False) -> None:
-    if not _is_number(value, whole) or value < least or (above and value == least):
-        valid = f"above {least}" if above else f"{'a whole number, ' * whole}{least} or more"
-        raise ConfigError(f"{where}: {value!r}; valid: {valid}")
-
-
-def _is_number(value: Any, whole: bool = False) -> bool:
-    return isinstance(value, Integral if whole else Real) and not isinstance(value, bool)
-
-
 def _numbers(values: Any, least: float) -> bool:
-    return isinstance(values, list) and all(_is_number(v) and v >= least for v in values)
+    return isinstance(values, list) and all(is_number(v) and v >= least for v in values)

@@ -17,12 +17,13 @@ from torch import Tensor
 from common.losses.variational import donsker_varadhan
 from common.results import Origin
 from common.training.checkpoint import save_tensors
+from common.workflow.allowed import one_of
 from common.workflow.job import Job, Outcome
 from common.workflow.job import main as run_job
 from replications.infoshape import method
 from replications.infoshape.encoder import TrainedEncoder
 from replications.infoshape.estimation import Estimation
-from replications.infoshape.protocol import batches_of, check_normalisers
+from replications.infoshape.protocol import batches_of
 from replications.infoshape.sample import origin
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -54,7 +55,7 @@ class Shaping(Estimation):
 
     def __init__(self, job: Job, seeds: list[int]) -> None:
         p = job.config.params
-        check_normalisers(p)
+        one_of(job.config.cell.experiment, p, "normalisers", ("measured", "repository"))
         super().__init__(job, seeds, _shaping_steps(p) * len(seeds))
         self.encoder = TrainedEncoder(seeds, p["encoder_lr"], self.machine.device)
         self.net, self.adam = self.encoder.net, self.encoder.adam

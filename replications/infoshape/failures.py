@@ -22,7 +22,7 @@ from common.training.checkpoint import Checkpoint
 from common.training.machine import prepare
 from common.training.progress import Progress
 from common.training.seeding import generator
-from common.workflow.config import ConfigError
+from common.workflow.allowed import one_of
 from common.workflow.cost import Work
 from common.workflow.job import Job, Outcome
 from common.workflow.job import main as run_job
@@ -162,8 +162,7 @@ def run(job: Job, seeds: list[int]) -> tuple[dict[int, Outcome], Origin, str]:
     """Estimate I(X;Z) of untrained encoders with plain MINE, one seed after another."""
     p, config = job.config.params, job.config
     for key, valid in (("network", CRITICS), ("objective", OBJECTIVES)):
-        if p[key] not in valid:
-            raise ConfigError(f"failures: {key}: {p[key]!r}; valid: {', '.join(valid)}")
+        one_of("failures", p, key, list(valid))
     prepare("cpu", "fp32")  # the noise of Table 3.5 is drawn where the seeds' generators are
     digits = load(job.config.dataset, **job.sources)
     rows = digits.splits["train"][: p["rows"]]

@@ -6,8 +6,6 @@ from typing import Any
 
 from common.workflow.config import ConfigError
 
-NORMALISERS = ("measured", "repository")
-
 
 def whole_batches(key: str, batch: int, rows: int, what: str) -> int:
     """Return how many batches of the setting ``key`` the rows hold; raises ConfigError where they hold none."""
@@ -31,9 +29,3 @@ def probe_batches(p: dict[str, Any], key: str = "batch") -> int:
     """Return the batches of one pass of a classifier over the rows that do not judge it."""
     rows = 2 * round(p["n_per_class"] * (1 - p.get("test_share", 0.2)))
     return whole_batches(key, p[key], rows, "rows to fit a classifier on")
-
-
-def check_normalisers(p: dict[str, Any]) -> None:
-    """Raise ConfigError where eq. (4.1)'s normalisers are of no known reading."""
-    if p["normalisers"] not in NORMALISERS:
-        raise ConfigError(f"normalisers: {p['normalisers']!r}; valid: {', '.join(NORMALISERS)}")

@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from common.workflow.config import ConfigError, suggest
+from common.workflow.allowed import above_zero, at_least, one_of
+from common.workflow.config import ConfigError
 
 NAMED = {"method": ("vanilla", "irene", "rubi", "rebias", "learnedmixin"), "last": ("relu", "tanh")}
 TARGETS = ("blond", "makeup", "glasses")
@@ -42,13 +43,9 @@ def check(experiment: str, p: Mapping[str, Any]) -> None:
             BatchNorm needs two images.
     """
     for key, valid in NAMED.items():
-        if key in p and p[key] not in valid:
-            raise ConfigError(f"{experiment}: {key}: {p[key]!r}; {suggest(str(p[key]), list(valid))}")
-    for key, least in LEAST.items():
-        if p.get(key, least) < least:
-            raise ConfigError(f"{experiment}: {key}: {p[key]!r}; valid: {least} or more")
-    if not p.get("lr", 1) > 0:
-        raise ConfigError(f"{experiment}: lr: {p['lr']!r}; valid: above 0")
+        one_of(experiment, p, key, valid)
+    at_least(experiment, p, LEAST)
+    above_zero(experiment, p, ["lr"])
     _check_lists(experiment, p)
     _check_batch(experiment, p)
 

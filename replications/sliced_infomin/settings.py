@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from common.workflow.config import ConfigError, suggest
+from common.workflow.allowed import above_zero, at_least, one_of
+from common.workflow.config import ConfigError
 from common.workflow.job import Job
 from replications.sliced_infomin.rivals import METHODS
 
@@ -30,14 +31,9 @@ def check(job: Job) -> None:
     # a min step of nothing has no slope for the demo's angle to go down
     methods = [name for name in METHODS if (experiment, name) != ("demo", "none")]
     for key, valid in {"method": methods, "map": MAPS}.items():
-        if key in p and p[key] not in valid:
-            raise ConfigError(f"{experiment}: {key}: {p[key]!r}; {suggest(p[key], list(valid))}")
-    for key, least in {**LEAST, **(dict.fromkeys(TABLES, 0) if "pair" in p else TABLES)}.items():
-        if p.get(key, least) < least:
-            raise ConfigError(f"{experiment}: {key}: {p[key]!r}; valid: {least} or more")
-    for key in POSITIVE:
-        if p.get(key, 1) <= 0:
-            raise ConfigError(f"{experiment}: {key}: {p[key]!r}; valid: above 0")
+        one_of(experiment, p, key, valid)
+    at_least(experiment, p, {**LEAST, **(dict.fromkeys(TABLES, 0) if "pair" in p else TABLES)})
+    above_zero(experiment, p, POSITIVE)
     if experiment == "census" and p.get("leaky"):
         raise ConfigError("census: leaky: True; valid: False (its target is never among the inputs)")
     _check_snapshot(experiment, p)

@@ -74,5 +74,5 @@ def test_a_probe_batch_larger_than_its_rows_is_refused(root, tmp_path):
 
 def test_normalisers_of_no_known_reading_are_refused(root, tmp_path):
     p = params(root, "encoder_a", normalisers="thesis")
-    with pytest.raises(ConfigError, match=r"^normalisers: 'thesis'; valid: measured, repository"):
+    with pytest.raises(ConfigError, match=r"^encoder_a: normalisers: 'thesis'; valid: measured, repository"):
         experiment.run(job(tmp_path, "encoder_a", p), [0])
