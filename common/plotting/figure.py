@@ -32,34 +32,36 @@ def figure(panels: int = 1, width: float = 3.4, height: float = 2.7, share_y: bo
     return fig, list(axes[0])
 
 
-def finish(fig: Figure, title: str, records: Sequence[Record], *notes: str) -> Figure:
+def finish(fig: Figure, title: str, records: Sequence[Record], *notes: str, lost_too: bool = False) -> Figure:
     """Add the title and the stamp: scale, seeds, data, notes; a stand-in is written across the figure.
 
     Both, and what made the records, become the figure's label, which :func:`save` writes into the file.
     """
     fig.suptitle(title, x=0.01, ha="left", fontsize=10, fontweight="bold")
     wide = int(fig.get_figwidth() * 19)  # characters of the stamp's size that fit one line
-    text = textwrap.fill(stamp(records, *notes), wide, break_long_words=False, break_on_hyphens=False)
+    words = stamp(records, *notes, lost_too=lost_too)
+    text = textwrap.fill(words, wide, break_long_words=False, break_on_hyphens=False)
     # A long stamp lengthens the figure: it must not press its panels flat.
     fig.set_figheight(fig.get_figheight() + LINE * max(0, text.count("\n") - 1))
     fig.supxlabel(text, x=0.01, ha="left", fontsize=6.5, color="0.35")
-    fig.set_label(f"{title}. {stamp(records, *notes)}. {made_by(records)}")
+    fig.set_label(f"{title}. {words}. {made_by(records)}")
     if any(record.dataset.kind == "stand-in" for record in records):
         fig.text(0.5, 0.5, "STAND-IN DATA", rotation=25, ha="center", va="center", fontsize=26, color="red", alpha=0.3)
     return fig
 
 
-def stamp(records: Sequence[Record], *notes: str) -> str:
+def stamp(records: Sequence[Record], *notes: str, lost_too: bool = False) -> str:
     """Return one line that says at which scale, in which variants, over how many seeds and on which data it stands.
 
-    The seeds are those of a cell that ended well; cells that have different numbers of them are told as a range.
+    The seeds are those of a cell that ended well, of a figure about ``lost_too`` runs all; cells that have different
+    numbers of them are told as a range.
     ``notes`` say what is drawn and how; an empty one is left out.
     """
     variants = ", ".join(sorted({record.variant for record in records}))
     scales = ", ".join(sorted({record.scale for record in records}))
     data = "; ".join(sorted({record.dataset.words for record in records}))
     bad = sum(record.status != "ok" for record in records)
-    parts = [f"scale {scales}", f"variant {variants}", seeds_in_words(records), data]
+    parts = [f"scale {scales}", f"variant {variants}", seeds_in_words(records, lost_too), data]
     parts += [f"{bad} record(s) diverged or failed"] if bad else []
     return "  ·  ".join([*parts, *filter(None, notes)])
 

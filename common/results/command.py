@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+import traceback
 from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 
@@ -35,7 +36,13 @@ def make(
     try:
         write(options, read_many(options.records))
     except (RecordError, KeyError, OSError) as error:
-        cause = f"the records hold no {error}" if isinstance(error, KeyError) else str(error)
+        cause = f"the records hold no {error}, which {_asked(error)} asks for" if isinstance(error, KeyError) else error
         print(f"{paper} {options.artefact}: {cause}", file=sys.stderr)
         return 1
     return 0
+
+
+def _asked(error: KeyError) -> str:
+    """Return the file and line that looked for a key: were the records whole, the fault would be there."""
+    *_, frame = traceback.extract_tb(error.__traceback__)
+    return f"{Path(frame.filename).name}:{frame.lineno}"

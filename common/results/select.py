@@ -25,12 +25,13 @@ def values(records: Sequence[Record], metric: str) -> np.ndarray:
     return np.array([r.metrics[metric] for r in ended_well(records) if metric in r.metrics], dtype=float)
 
 
-def seeds_in_words(records: Sequence[Record]) -> str:
+def seeds_in_words(records: Sequence[Record], lost_too: bool = False) -> str:
     """Return over how many seeds the cells of some records stand, those that ended well: ``5 seeds``, ``2 to 3 seeds``.
 
-    A mean is over its own cell's seeds; that another cell has more says nothing of it.
+    A mean is over its own cell's seeds; that another cell has more says nothing of it. ``lost_too`` counts runs that
+    diverged as well, where these are what is looked at.
     """
-    good = Counter(record.cell for record in ended_well(records))
+    good = Counter(record.cell for record in (records if lost_too else ended_well(records)))
     counts = [good[cell] for cell in {record.cell for record in records}]
     least, most = min(counts, default=0), max(counts, default=0)
     return f"{least} to {most} seeds" if least < most else f"{most} seed{'s' if most != 1 else ''}"

@@ -103,7 +103,7 @@ def failures(records: Sequence[Record], title: str) -> Figure:
     panel(panels[3], lost, "d", where, bool(gone))
     panels[0].set_ylabel("estimate of I(X;Z) (nats)")
     note = "runs chosen among all seeds because they show the failure; the table `failures` counts over all"
-    return finish(fig, title, records, drawn_of([stuck, noisy, spiky, lost]), note)
+    return finish(fig, title, records, drawn_of([stuck, noisy, spiky, lost]), note, lost_too=True)
 
 
 def drawn_of(shown: Sequence[Record]) -> str:

@@ -1,4 +1,5 @@
 import json
+import re
 
 import pandas as pd
 import pytest
@@ -25,11 +26,12 @@ def test_an_ending_that_is_none_of_those_offered_is_said_before_anything_is_read
     assert said.count("\n") == 1
 
 
-def test_a_metric_that_is_not_there_is_named(tmp_path, capsys):
+def test_a_metric_that_is_not_there_is_named_and_who_asked_for_it(tmp_path, capsys):
     path = write(tmp_path, made(metrics={"acc": 0.5}))
     out = tmp_path / "t.csv"
     assert table(["t", str(out), "--records", str(path)]) == 0
     assert out.read_text() == "a\n0.5\n"
     path.write_text(json.dumps(json.loads(path.read_text()) | {"metrics": {}}))
     assert table(["t", str(out), "--records", str(path)]) == 1
-    assert capsys.readouterr().err == "p t: the records hold no 'acc'\n"
+    said = capsys.readouterr().err
+    assert re.fullmatch(r"p t: the records hold no 'acc', which test_command\.py:\d+ asks for\n", said)

@@ -53,6 +53,7 @@ def test_seeds_are_counted_in_each_cell_and_those_that_ended_well_alone():
     apart = [record("a", "x", 0), record("a", "y", 1), record("a", "z", 2)]
     assert seeds_in_words(apart) == "1 seed", "three seeds in all, and none of the means is over more than one"
     assert seeds_in_words([*apart, record("b", "x", 0, status="diverged")]) == "0 to 1 seeds"
+    assert seeds_in_words([*apart, record("b", "x", 0, status="diverged")], lost_too=True) == "1 seed"
     assert seeds_in_words([record("b", "x", 0, status="failed")]) == "0 seeds"
 
 
