@@ -27,8 +27,12 @@ class CriticFit:
 
     ``objective(joint, marginal)`` maps scores to one value per member, to be maximised; an objective with state
     (MINE's moving average) offers ``state_dict``/``load_state_dict``. ``autocast`` is a dtype for the products or
-    ``None``; scores and bounds stay in fp32. ``update_every`` = u makes an optimiser step only in batches 0, u,
-    2u … of a pass. ``values`` and ``objectives`` hold one mean per pass, ``(members, passes)``.
+    ``None``; scores and bounds stay in fp32. ``values`` and ``objectives`` hold one mean per pass,
+    ``(members, passes)``.
+
+    Every batch is an optimiser step, but for two readings of "gradients in batches of u": ``gather`` = u steps along
+    the mean gradient of u batches, and of those that are left at the end of a pass; ``update_every`` = u steps along
+    the gradient of batches 0, u, 2u … of a pass alone.
     """
 
     def __init__(
@@ -43,12 +47,16 @@ class CriticFit:
         generators: Sequence[torch.Generator],
         derange: bool = False,
         update_every: int = 1,
+        gather: int = 1,
         autocast: torch.dtype | None = None,
     ) -> None:
+        if min(update_every, gather) != 1:
+            raise ValueError(f"update_every {update_every} and gather {gather}: one at most may be above 1, none below")
         self.x, self.y, self.critic, self.objective = x, y, critic, objective
         self.sampler = PairSampler(x.shape[1], batch, generators, derange)
         self.optimiser = FlatAdam(critic, lr)
-        self.update_every, self.autocast = update_every, autocast
+        self.update_every, self.gather, self.autocast = update_every, gather, autocast
+        self._gathered = torch.zeros_like(self.optimiser.grad) if gather > 1 else None
         self._written_out = Backprop(critic, autocast) if can_write_out(critic, x.device) else None
         self._table = PairTable(x, y, self._written_out.dtype) if self._written_out else None
         members = len(x)
@@ -67,7 +75,7 @@ class CriticFit:
         while self.passes < passes:
             values, objectives = [], []
             for index, (rows, partners) in enumerate(self.sampler.one_pass()):
-                value, objective = self._step(rows, partners, update=index % self.update_every == 0)
+                value, objective = self._climb(rows, partners, index)
                 values.append(value)
                 objectives.append(objective)
             self._note(torch.stack(values, 1).cpu(), torch.stack(objectives, 1).cpu())
@@ -75,25 +83,38 @@ class CriticFit:
                 on_pass(self)
         return self
 
-    def _step(self, rows: Tensor, partners: Tensor, update: bool) -> tuple[Tensor, Tensor]:
-        """Score one batch and, where asked, climb the objective; return the bound and the objective per member."""
+    def _climb(self, rows: Tensor, partners: Tensor, index: int) -> tuple[Tensor, Tensor]:
+        """Score batch ``index`` of a pass, make the step that is due; return the bound and the objective per member."""
+        update = index % self.update_every == 0
+        found = self._score(rows, partners, update)
+        if self._gathered is not None:
+            self._gathered += self.optimiser.grad
+            held = index % self.gather + 1
+            update = held == self.gather or index + 1 == self.sampler.batches
+            if update:
+                torch.div(self._gathered, held, out=self.optimiser.grad)
+                self._gathered.zero_()  # at the end of a pass nothing is held: a checkpoint has none of it
+        if update:
+            self.optimiser.step()
+            self.steps += 1
+        return found
+
+    def _score(self, rows: Tensor, partners: Tensor, slope: bool) -> tuple[Tensor, Tensor]:
+        """Return the bound and the objective per member of one batch and, where asked, leave the latter's gradient."""
         if self._written_out is not None:
-            bound, objective = self._written_step(self._written_out, rows, partners, update)
+            bound, objective = self._written_score(self._written_out, rows, partners, slope)
         else:
-            with torch.set_grad_enabled(update):
+            with torch.set_grad_enabled(slope):
                 joint, marginal = self.scores(self.x, self.y, rows, partners)
                 objective = self.objective(joint, marginal)
-            if update:
+            if slope:
                 self.optimiser.zero_grad()
                 (-objective.sum()).backward()  # members share no parameter: each sees its own gradient alone
             with torch.no_grad():
                 bound = donsker_varadhan(joint, marginal)
-        if update:
-            self.optimiser.step()
-            self.steps += 1
         return bound, objective.detach()
 
-    def _written_step(self, network: Backprop, rows: Tensor, partners: Tensor, update: bool) -> tuple[Tensor, Tensor]:
+    def _written_score(self, network: Backprop, rows: Tensor, partners: Tensor, slope: bool) -> tuple[Tensor, Tensor]:
         """Do the same without autograd through the critic; an objective that knows its slopes needs none at all."""
         self._table.fill(network.inputs(2 * rows.shape[1]), rows, partners)
         both = network.forward()
@@ -101,12 +122,12 @@ class CriticFit:
         if climb is not None:
             bound, objective, slopes = climb(both, rows.shape[1])
         else:
-            both.requires_grad_(update)
+            both.requires_grad_(slope)
             joint, marginal = both.split(rows.shape[1], 1)
             objective = self.objective(joint, marginal)
             bound = donsker_varadhan(joint.detach(), marginal.detach())
-            slopes = torch.autograd.grad(objective.sum(), both)[0] if update else None
-        if update:
+            slopes = torch.autograd.grad(objective.sum(), both)[0] if slope else None
+        if slope:
             network.backward(slopes.neg_())
         return bound, objective
 

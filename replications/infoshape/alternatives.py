@@ -31,15 +31,15 @@ from common.training.checkpoint import Checkpoint
 from common.training.machine import prepare
 from common.training.progress import Progress
 from common.training.seeding import generator
-from common.workflow.config import ConfigError
 from common.workflow.cost import Work
 from common.workflow.job import Job, Outcome
 from common.workflow.job import main as run_job
 from replications.infoshape import method
 from replications.infoshape.encoder import TrainedEncoder
 from replications.infoshape.probing import probe
-from replications.infoshape.protocol import batches_of, probe_batches
+from replications.infoshape.protocol import probe_batches
 from replications.infoshape.sample import Sample, draw, origin
+from replications.infoshape.settings import check
 
 ROOT = Path(__file__).resolve().parents[2]
 Generators = Sequence[torch.Generator]
@@ -52,8 +52,6 @@ def estimator(p: dict[str, Any]) -> NeuralEstimator:
         "smile": SMILE,
         "interpolated": partial(Interpolated, alpha=p["alpha"], hidden=(100, 100)),
     }
-    if p["estimator"] not in made:
-        raise ConfigError(f"alternatives: estimator: {p['estimator']!r}; valid: {', '.join(made)}")
     return made[p["estimator"]]()
 
 
@@ -100,7 +98,6 @@ class Shaping:
 
     def __init__(self, job: Job, seeds: list[int]) -> None:
         self.p, self.seeds, self.variant = job.config.params, seeds, job.config.cell.variant
-        batches_of(self.p), probe_batches(self.p, "probe_batch")  # refuse what does not fit before anything is trained
         self.device = prepare(job.config.device, "fp32").device
         self.whole = draw(seeds, self.p["n_per_class"], "data").to(self.device)
         self.encoder = TrainedEncoder(seeds, self.p["encoder_lr"], self.device)
@@ -184,6 +181,7 @@ class Shaping:
 
 def run(job: Job, seeds: list[int]) -> tuple[dict[int, Outcome], Origin, str]:
     """Shape the encoder of each seed; a seed whose estimate stops being finite is recorded as diverged."""
+    check(job.config.cell.experiment, job.config.params)
     shaping = Shaping(job, seeds)
     shaping.run()
     outcomes = {}

@@ -23,12 +23,13 @@ from common.results import Origin
 from common.training.machine import prepare
 from common.training.progress import Progress
 from common.training.seeding import generator
-from common.workflow.config import ConfigError
 from common.workflow.cost import Work
 from common.workflow.job import Job, Outcome
 from common.workflow.job import main as run_job
 from replications.infoshape.codes import codes_of, named
+from replications.infoshape.protocol import probe_batches
 from replications.infoshape.sample import Sample, draw, origin
+from replications.infoshape.settings import check
 
 ROOT = Path(__file__).resolve().parents[2]
 Generators = Sequence[torch.Generator]
@@ -60,8 +61,6 @@ def fit_attacker(
 ) -> StackedMLP:
     """Train one network per member from codes to data, squared error, Adam with a rate falling to zero."""
     members, rows, _ = z.shape
-    if not 1 <= p["batch"] <= rows:
-        raise ConfigError(f"attacker: batch {p['batch']} does not fit {rows} rows to train on")
     attacker = StackedMLP([z.shape[-1], *p["hidden"], x.shape[-1]], init).to(z.device)
     adam = FlatAdam(attacker, p["lr"])
     batches = rows // p["batch"]
@@ -92,6 +91,7 @@ def attack(
 def run(job: Job, seeds: list[int]) -> tuple[dict[int, Outcome], Origin, str]:
     """Attack the codes of every state: without and with the label as side information."""
     p = job.config.params
+    check(job.config.cell.experiment, p)
     device = prepare(job.config.device, "fp32").device
     whole = draw(seeds, p["n_per_class"], "data")
     raw = Sample(whole.x, whole.labels)
@@ -122,7 +122,7 @@ def work(experiment: str, p: dict[str, Any]) -> Work:  # noqa: ARG001
     rows = round(2 * p["n_per_class"] * (1 - p["test_share"]))
     fits = 6 * p["epochs"]  # three states, with and without the label
     widths = [4, *p["hidden"], 20]
-    return Work(fits * (rows // p["batch"]), fits * rows * 6 * sum(i * o for i, o in pairwise(widths)))
+    return Work(fits * probe_batches(p), fits * rows * 6 * sum(i * o for i, o in pairwise(widths)))
 
 
 def main(argv: Sequence[str] | None = None) -> int:

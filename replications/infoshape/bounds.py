@@ -15,6 +15,7 @@ from typing import Any
 
 from common.evaluation.probes import ProbeSettings
 from common.results import Origin
+from common.training.checkpoint import load_tensors
 from common.training.machine import prepare
 from common.training.progress import Progress
 from common.training.seeding import generator
@@ -25,15 +26,18 @@ from replications.infoshape.codes import codes_of
 from replications.infoshape.probing import probe
 from replications.infoshape.protocol import probe_batches
 from replications.infoshape.sample import Sample, draw, origin
+from replications.infoshape.settings import check, check_kept
 
 ROOT = Path(__file__).resolve().parents[2]
 
 
 def run(job: Job, seeds: list[int]) -> tuple[dict[int, Outcome], Origin, str]:
     """Train a fresh classifier per shown epoch on four fifths of the rows, judge it on the rest."""
-    p, cell = job.config.params, job.config.needs[0]
+    p = job.config.params
+    check(job.config.cell.experiment, p)
+    cell = job.config.needs[0]
+    check_kept(job.config.cell.experiment, p, cell, load_tensors(job.weights_path(seeds[0], cell))[1]["epochs"])
     device = prepare(job.config.device, "fp32").device
-    probe_batches(p)  # refuses a batch that does not fit before anything is drawn
     whole = draw(seeds, p["n_per_class"], "data")
     settings = ProbeSettings((p["hidden"],), p["batch"], p["epochs"], p["lr"], p["momentum"])
     progress = Progress(f"infoshape bounds, seeds {seeds}", len(p["states"]) * len(seeds) * p["epochs"])
@@ -50,8 +54,10 @@ def run(job: Job, seeds: list[int]) -> tuple[dict[int, Outcome], Origin, str]:
     return outcomes, origin(job), "fp32"
 
 
-def work(experiment: str, p: dict[str, Any]) -> Work:  # noqa: ARG001
+def work(experiment: str, p: dict[str, Any]) -> Work:
     """Return the optimiser steps and operations of one seed, for the plan."""
+    if "shown_epochs" in p:  # the plan gives the settings of the cell that is read beside a job's own
+        check_kept(experiment, p, "encoder_a", {*p["shown_epochs"], p["encoder_epochs"]})
     rows = round(2 * p["n_per_class"] * (1 - p["test_share"]))
     passes = len(p["states"]) * p["epochs"]
     return Work(passes * probe_batches(p), passes * rows * 6 * p["hidden"] * 4)

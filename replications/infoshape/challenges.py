@@ -52,14 +52,26 @@ def spike(record: Record) -> float:
     return record.metrics.get("spike", -math.inf)
 
 
+def largest_jump(axes: Axes, record: Record, marked: bool) -> str:
+    """Return what the title says of a run's largest jump; where it is ``marked``, a triangle at the top shows when."""
+    words = f"largest jump {spike(record):.3g} nats"
+    if not marked:
+        return words
+    at = record.metrics["spike_at"]
+    axes.plot([at], [0.97], "v", markersize=5, color="k", transform=axes.get_xaxis_transform())
+    return f"{words}, at iteration {at:.0f}"
+
+
 def panel(axes: Axes, record: Record, letter: str, what: str, happened: bool) -> None:
     """Draw one run: the estimates on record light, their moving average (0.6) dark, triangles where not finite.
+
+    Iterations are counted from 0, as the metrics of a record count them.
 
     A long run keeps one estimate of several. The extremes of all of them are among its metrics: dotted, since a spike
     between two kept estimates is what the figure is about.
     """
     values = curve(record)
-    x = (np.arange(len(values)) + 1) * record.params["iterations"] / len(values)
+    x = (np.arange(len(values)) + 1) * record.params["iterations"] / len(values) - 1
     axes.plot(x, values, color="C0", alpha=0.3, linewidth=0.6)
     axes.plot(x, smooth(values), color="C0")
     extremes = [record.metrics[k] for k in ("lowest", "highest") if k in record.metrics and thinned(record) > 1]
@@ -70,7 +82,7 @@ def panel(axes: Axes, record: Record, letter: str, what: str, happened: bool) ->
         axes.plot(
             x[lost], np.full(lost.sum(), 0.02), "v", markersize=3, color="C3", transform=axes.get_xaxis_transform()
         )
-        axes.set_xlim(0, x[-1])
+        axes.set_xlim(0, record.params["iterations"])
     low, high = np.nanmin([*values, *extremes]), np.nanmax([*values, *extremes])
     if high - low < 0.2:  # a run that stays at zero must look like one
         axes.set_ylim(low - 0.2, high + 0.2)
@@ -97,23 +109,24 @@ def failures(records: Sequence[Record], title: str) -> Figure:
     panel(panels[0], stuck, "a", "stuck at zero", abs(level[stuck.seed]) < STUCK)
     found = f"late sd {noise(noisy):.0%} of the mean" if noise(noisy) > 0 else "converges, high variance"
     panel(panels[1], noisy, "b", found, noise(noisy) > 0.1)
-    high = spike(spiky)
-    panel(panels[2], spiky, "c", f"largest jump {high:.3g} nats", high > 5 * spiky.metrics.get("late_sd", math.inf))
+    far = spike(spiky) > 5 * spiky.metrics.get("late_sd", math.inf)
+    marked = far and "spike_at" in spiky.metrics  # an older record does not say when
+    panel(panels[2], spiky, "c", largest_jump(panels[2], spiky, marked), far)
     where = f"not finite from iteration {lost.metrics['last_finite']:.0f} on" if gone else "ends in NaN"
     panel(panels[3], lost, "d", where, bool(gone))
     panels[0].set_ylabel("estimate of I(X;Z) (nats)")
     note = "runs chosen among all seeds because they show the failure; the table `failures` counts over all"
-    return finish(fig, title, records, drawn_of([stuck, noisy, spiky, lost]), note, lost_too=True)
+    return finish(fig, title, records, drawn_of([stuck, noisy, spiky, lost], marked), note, lost_too=True)
 
 
-def drawn_of(shown: Sequence[Record]) -> str:
-    """Return what the panels draw of each run, and what a jump is measured from."""
+def drawn_of(shown: Sequence[Record], marked: bool) -> str:
+    """Return what the panels draw of each run, and what a jump is measured from; ``marked``: the largest one is."""
     every = max(map(thinned, shown))
     light = f"one estimate in {every}" if every > 1 else "every estimate"
     words = [f"light: {light}", f"dark: moving average ({SMOOTHING}) of these"]
     words += ["dotted: lowest and highest of all"] if every > 1 else []
-    words += ["triangles: not finite"] if any(r.metrics["lost"] for r in shown) else []
-    return f"{', '.join(words)}; jump: from the median around it"
+    words += ["pink triangles: not finite"] if any(r.metrics["lost"] for r in shown) else []
+    return f"{', '.join(words)}; jump: from the median around it" + (", black triangle: the largest" if marked else "")
 
 
 def staircase(records: Sequence[Record], title: str) -> Figure:

@@ -32,6 +32,7 @@ from replications.infoshape import method
 from replications.infoshape.codes import codes_of, named
 from replications.infoshape.protocol import batches_of, heldout_batches
 from replications.infoshape.sample import DIM, RHOS, draw, origin
+from replications.infoshape.settings import check
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -173,6 +174,7 @@ def judge_encoders(job: Job, seeds: list[int]) -> tuple[dict[int, Outcome], Orig
 
 def run(job: Job, seeds: list[int]) -> tuple[dict[int, Outcome], Origin, str]:
     """Run the experiment that the job names."""
+    check(job.config.cell.experiment, job.config.params)
     return judge_linear(job, seeds) if job.config.cell.experiment == "channel_linear" else judge_encoders(job, seeds)
 
 

@@ -18,6 +18,7 @@ from common.results import Origin
 from common.workflow.job import Job, Outcome
 from common.workflow.job import main as run_job
 from replications.infoshape.sample import DIM, RHOS, draw, origin
+from replications.infoshape.settings import check
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -31,6 +32,7 @@ def log_densities(x: Tensor) -> Tensor:
 
 def run(job: Job, seeds: list[int]) -> tuple[dict[int, Outcome], Origin, str]:
     """Take each seed's draw and average -log p over it."""
+    check(job.config.cell.experiment, job.config.params)
     sample = draw(seeds, job.config.params["n_per_class"], "data")
     outcomes = {}
     for k, seed in enumerate(seeds):

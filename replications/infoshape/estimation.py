@@ -8,7 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from common.estimators.critic_fit import CriticFit, last_value
+from common.estimators.critic_fit import CriticFit, Objective, last_value
+from common.losses.variational import donsker_varadhan
 from common.training.checkpoint import Checkpoint
 from common.training.machine import Machine, prepare
 from common.training.progress import Progress
@@ -68,6 +69,7 @@ class Estimation:
             generators=self.draws(f"{name}/batches"),
             derange=self.p["derange"],
             update_every=self.p["update_every"],
+            gather=self.p["gather"],
             autocast=self.machine.autocast,
         )
         return self.fits.train(name, fit, passes)
@@ -77,14 +79,18 @@ class Estimation:
         return cell.paper, cell.experiment, cell.variant, seed, role
 
     def note(self, name: str, fit: CriticFit, value: Tensor, fresh: tuple[Tensor, Tensor]) -> None:
-        """Keep one estimate: its value, the chart's last points, the penalised value, the value on fresh data."""
+        """Keep one estimate: its value, the chart's last points, the same without and with penalty, and on fresh rows.
+
+        The value on fresh rows is the bound without its penalty in every reading.
+        """
         points = self.p["chart_points"]
         with torch.no_grad():
             drawn = self.draws(f"{name}/heldout")
             heldout = torch.stack(list(fit.bounds(*fresh, batches=self.fresh_batches, generators=drawn))).mean(0)
         found = {
             name: value,
-            f"{name}_chart": last_value(fit.values, points),
+            f"{name}_chart": last_value(self.reported(fit), points),
+            f"{name}_bound": last_value(fit.values, points),
             f"{name}_objective": last_value(fit.objectives, points),
             f"{name}_heldout": heldout,
         }
@@ -96,9 +102,17 @@ class Estimation:
                 where = f"step {step}" if step >= 0 else "the final estimate"
                 self.stopped.setdefault(seed, f"{name}: the bound is not finite from {where} on")
 
+    def reported(self, fit: CriticFit) -> Tensor:
+        """Return the chart that the reading reports, ``(members, passes)``: the bound or, penalised, the objective."""
+        return fit.objectives if self.p["penalised"] else fit.values
+
+    def bound_of(self, fit: CriticFit) -> Objective:
+        """Return what the reading values frozen critics by, and the encoder descends (D3, D15)."""
+        return fit.objective if self.p["penalised"] else donsker_varadhan
+
     def keep_curve(self, name: str, fit: CriticFit) -> None:
-        """Keep one chart: the bound after each pass over the data."""
-        for k, curve in enumerate(fit.values):
+        """Keep one chart: what the reading reports of each pass over the data."""
+        for k, curve in enumerate(self.reported(fit)):
             self.series[k][f"{name}_curve"] = [float(f"{v:.5g}") for v in curve.tolist()]
 
     def outcomes(self) -> dict[int, Outcome]:

@@ -19,17 +19,18 @@ from common.workflow.job import Job, Outcome
 from common.workflow.job import main as run_job
 from replications.infoshape.codes import codes_of
 from replications.infoshape.probing import probe
-from replications.infoshape.protocol import probe_batches
 from replications.infoshape.sample import Sample, draw, origin
+from replications.infoshape.settings import check
 
 ROOT = Path(__file__).resolve().parents[2]
 
 
 def run(job: Job, seeds: list[int]) -> tuple[dict[int, Outcome], Origin, str]:
     """Train fresh classifiers on X, on the untrained code and on the trained code; judge them on held-out rows."""
-    p, cell = job.config.params, job.config.needs[0]
+    p = job.config.params
+    check(job.config.cell.experiment, p)
+    cell = job.config.needs[0]
     device = prepare(job.config.device, "fp32").device
-    probe_batches(p)  # refuses a batch that does not fit before anything is drawn
     whole = draw(seeds, p["n_per_class"], "data")
     inputs = {
         "raw": whole.x,

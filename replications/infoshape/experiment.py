@@ -14,10 +14,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from common.losses.variational import donsker_varadhan
 from common.results import Origin
 from common.training.checkpoint import save_tensors
-from common.workflow.allowed import one_of
 from common.workflow.job import Job, Outcome
 from common.workflow.job import main as run_job
 from replications.infoshape import method
@@ -25,6 +23,7 @@ from replications.infoshape.encoder import TrainedEncoder
 from replications.infoshape.estimation import Estimation
 from replications.infoshape.protocol import batches_of
 from replications.infoshape.sample import origin
+from replications.infoshape.settings import check
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -42,7 +41,8 @@ def estimate_raw(job: Job, seeds: list[int]) -> tuple[dict[int, Outcome], Origin
         y, fresh_y = (run.sample.x, run.fresh.x) if name == "mi_xx" else (run.sample.labels, run.fresh.labels)
         fit = run.fit(name, run.sample.x, y, count)
         with torch.no_grad():
-            final = list(fit.bounds(run.sample.x, y, p["final_batches"], run.draws(f"{name}/final")))
+            drawn = run.draws(f"{name}/final")
+            final = list(fit.bounds(run.sample.x, y, p["final_batches"], drawn, run.bound_of(fit)))
         run.note(name, fit, torch.stack(final).mean(0), (run.fresh.x, fresh_y))
         run.keep_curve(name, fit)
         run.fits.next_stage()
@@ -55,7 +55,6 @@ class Shaping(Estimation):
 
     def __init__(self, job: Job, seeds: list[int]) -> None:
         p = job.config.params
-        one_of(job.config.cell.experiment, p, "normalisers", ("measured", "repository"))
         super().__init__(job, seeds, _shaping_steps(p) * len(seeds))
         self.encoder = TrainedEncoder(seeds, p["encoder_lr"], self.machine.device)
         self.net, self.adam = self.encoder.net, self.encoder.adam
@@ -105,8 +104,7 @@ class Shaping(Estimation):
             z, fresh_z = self.net(x).float(), self.net(self.fresh.x).float()
         privacy = self.fit(f"leakage_{e}", x, z, p["privacy_passes"])
         utility = self.fit(f"utility_{e}", z, labels, p["utility_passes"]) if p["utility_passes"] else None
-        penalised = p["objective_gradient"]
-        bounds = tuple(fit.objective if fit and penalised else donsker_varadhan for fit in (privacy, utility))
+        bounds = (self.bound_of(privacy), self.bound_of(utility or privacy))
         final = (self.draws(f"leakage_{e}/final"), self.draws(f"utility_{e}/final"))
         leakage, gained = method.encoder_gradient(
             self.net, x, labels, privacy, utility, self.weights(), p["final_batches"], final, bounds
@@ -127,7 +125,8 @@ class Shaping(Estimation):
         own = {"lambda_1": p["lambda_leakage"], "lambda_2": p["lambda_utility"]}
         if p["normalisers"] == "repository":
             return {**own, "h_x": 8.0, "h_l": 0.7}
-        found = [self.job.needed("raw/thesis", s).metrics["mi_xx"] for s in self.seeds]
+        raw = next(cell for cell in self.job.config.needs if cell.startswith("raw/"))
+        found = [self.job.needed(raw, s).metrics["mi_xx"] for s in self.seeds]
         return {**own, "h_x": torch.tensor(found, device=self.machine.device), "h_l": math.log(2)}
 
     def keep_codes(self, z: Tensor) -> None:
@@ -156,6 +155,7 @@ def _shaping_steps(p: dict[str, Any]) -> int:
 
 def run(job: Job, seeds: list[int]) -> tuple[dict[int, Outcome], Origin, str]:
     """Run the experiment that the job names."""
+    check(job.config.cell.experiment, job.config.params)
     return estimate_raw(job, seeds) if job.config.cell.experiment == "raw" else shape_encoder(job, seeds)
 
 

@@ -22,12 +22,12 @@ from common.training.checkpoint import Checkpoint
 from common.training.machine import prepare
 from common.training.progress import Progress
 from common.training.seeding import generator
-from common.workflow.allowed import one_of
 from common.workflow.cost import Work
 from common.workflow.job import Job, Outcome
 from common.workflow.job import main as run_job
 from replications.infoshape.critics import ConvolutionalCritic, DenseCritic, dense_encoder
 from replications.infoshape.images import convolutional_encoder
+from replications.infoshape.settings import check, check_rows
 
 ROOT = Path(__file__).resolve().parents[2]
 EPSILON = 1e-6  # the repository's guard of the moving average
@@ -132,24 +132,31 @@ def jumps(curve: Tensor, window: int) -> Tensor:
 
 
 def describe(values: list[float], p: dict[str, Any]) -> Outcome:
-    """Return what became of one run: its late mean and sd, largest jump, and where it stopped being finite."""
+    """Return what became of one run: its late mean and sd, its largest jump and where, and from when it was not finite.
+
+    Iterations are counted from 0. The late window is the last fifth (of ``iterations``) of what is finite, the early
+    one the second fifth. A run lost before three fifths has no ``early_sd``: the two would overlap, or one be empty.
+    """
     curve = torch.tensor(values, dtype=torch.float64)
     finite = int(torch.isfinite(curve).sum())
     alive = curve[:finite]
     fifth = max(2, p["iterations"] // 5)
-    early, late = alive[fifth : 2 * fifth], alive[-fifth:]
+    late = alive[-fifth:]
     metrics = {"lost": float(finite < len(curve)), "last_finite": float(finite)}
     if len(late) > 1:
+        jump = jumps(alive, max(5, p["iterations"] // 50))
         metrics |= {
             "late_mean": float(late.mean()),
             "late_sd": float(late.std()),
-            "early_sd": float(early.std()) if len(early) > 1 else 0.0,
             "late_median": float(late.median()),
             "highest": float(alive.max()),
             "lowest": float(alive.min()),
             "late_lowest": float(late.min()),
-            "spike": float(jumps(alive, max(5, p["iterations"] // 50)).max()),
+            "spike": float(jump.max()),
+            "spike_at": float(jump.argmax()),
         }
+    if finite >= 3 * fifth:
+        metrics["early_sd"] = float(alive[fifth : 2 * fifth].std())
     block = max(1, len(values) // p["shown_points"])
     points = [part[-1] for part in curve.split(block)]
     series: dict[str, list[float | None]] = {"values": [float(f"{float(v):.4g}") for v in points]}
@@ -161,11 +168,12 @@ def describe(values: list[float], p: dict[str, Any]) -> Outcome:
 def run(job: Job, seeds: list[int]) -> tuple[dict[int, Outcome], Origin, str]:
     """Estimate I(X;Z) of untrained encoders with plain MINE, one seed after another."""
     p, config = job.config.params, job.config
-    for key, valid in (("network", CRITICS), ("objective", OBJECTIVES)):
-        one_of("failures", p, key, list(valid))
+    check(config.cell.experiment, p)
     prepare("cpu", "fp32")  # the noise of Table 3.5 is drawn where the seeds' generators are
     digits = load(job.config.dataset, **job.sources)
-    rows = digits.splits["train"][: p["rows"]]
+    train_rows = digits.splits["train"]
+    check_rows(config.cell.experiment, p, len(train_rows), digits.origin.kind == "stand-in")
+    rows = train_rows[: p["rows"]]
     x = torch.from_numpy(digits.images[rows].copy()).float().flatten(1) / 127.5 - 1
     checkpoint = Checkpoint(job.checkpoint_path(seeds))
     finished: dict[str, Tensor] = (checkpoint.resume() or ({}, {}))[0]  # seeds that outlasted an interruption

@@ -21,7 +21,7 @@ from common.plotting.cli import draw
 from common.results import Record
 from common.results.select import of
 from replications.infoshape import beyond, challenges
-from replications.infoshape.reading import final
+from replications.infoshape.reading import classifiers, final, last_points, limit, penalised
 
 H_L = math.log(2)
 PUBLISHED = Path(__file__).with_name("published.csv")
@@ -29,12 +29,21 @@ PRINTED = (0, 5, 9)  # encoder epochs of the panels (a) to (c) of Figures 4-5 to
 ENTROPY_PRINTED = 8.79  # eq. (3.5): the entropy of one component, printed as H(X) (README, "Why 8.79 is not H(X)")
 
 
-def chart(axes: Axes, runs: Sequence[Record], name: str, bound: tuple[float, str], printed: Published | None) -> str:
-    """Draw one ReMINE chart, its bound dotted, the printed value dashed; return what its title says of the latter."""
+def chart(
+    axes: Axes,
+    runs: Sequence[Record],
+    name: str,
+    bound: tuple[float, str],
+    printed: Published | None,
+    aside: bool = False,
+) -> str:
+    """Draw one ReMINE chart, its bound dotted, the printed value dashed; return what its title says of the latter.
+
+    The bound's name stands above its end, or ``aside`` the panel.
+    """
     curves(axes, charted(runs, name))
-    limit, limit_name = bound
-    axes.axhline(limit, color="0.3", linestyle=":", linewidth=1)
-    axes.annotate(limit_name, (1, limit), xycoords=("axes fraction", "data"), ha="right", va="bottom", fontsize=7)
+    axes.margins(y=0.1)  # room for the name of the bound under the title
+    limit(axes, *bound, aside=aside)
     axes.set_xlabel("ReMINE epoch (passes over the data)")
     if printed is None:
         return ""
@@ -47,15 +56,30 @@ def charted(records: Sequence[Record], name: str) -> list[Sequence[float | None]
     return [r.series[f"{name}_curve"] for r in records if r.series.get(f"{name}_curve")]
 
 
-def single(artefact: str, metric: str, experiment: str, name: str, symbol: str, bound: tuple[float, str]) -> Callable:
-    """Return a figure of one chart."""
+def in_nats(symbol: str, runs: Sequence[Record]) -> str:
+    """Return the label of a chart's axis, which says where the values include the critic's penalty."""
+    return f"{symbol} (nats)" + ("\nwith its penalty" if penalised(runs) else "")
+
+
+def single(
+    artefact: str,
+    metric: str,
+    experiment: str,
+    name: str,
+    symbol: str,
+    bound: tuple[float, str],
+    judge: tuple[str, str] | None = None,
+) -> Callable:
+    """Return a figure of one chart; ``judge`` is the experiment and metric of a fresh classifier's bound beside it."""
 
     def make(records: Sequence[Record], title: str) -> Figure:
-        fig, (axes,) = figure(1, width=4.6)
+        fig, (axes,) = figure(1, width=5.2)
         runs = of(records, experiment)
-        printed = chart(axes, runs, name, bound, printed_for(PUBLISHED, artefact).get("final"))
-        axes.set_ylabel(f"{symbol} (nats)")
-        axes.set_title("; ".join(filter(None, [f"last ten points: {final(runs, metric)}", printed])))
+        printed = chart(axes, runs, name, bound, printed_for(PUBLISHED, artefact).get("final"), aside=True)
+        axes.set_ylabel(in_nats(symbol, runs))
+        lines = ["; ".join(filter(None, [f"{last_points(runs)}: {final(runs, metric)}", printed]))]
+        lines.append(classifiers(records, *judge) if judge else "")
+        axes.set_title("\n".join(filter(None, lines)))
         drawn = in_words(len(charted(runs, name)), light=True, smoothed=True)
         return finish(fig, title, records, steps(records), drawn)
 
@@ -79,10 +103,10 @@ def epochs(
             name, letter = f"{quantity}_{epoch}", letters.get(epoch)
             printed = chart(axes, runs, name, bound, rows.get(letter))
             lines = [f"({letter or 'ours'}) encoder epoch {epoch}: {final(runs, name)}", printed]
-            if quantity == "utility" and of(records, "bounds"):
-                lines.append(f"ours: cross-entropy bound {final(of(records, 'bounds'), f'ce_bound_{epoch}')}")
+            if quantity == "utility" and (judged := classifiers(records, "bounds", f"ce_bound_{epoch}")):
+                lines.append(judged)
             axes.set_title("\n".join(lines), fontsize=8)
-        panels[0].set_ylabel(f"{symbol} (nats)")
+        panels[0].set_ylabel(in_nats(symbol, runs))
         drawn = in_words(max(len(charted(runs, f"{quantity}_{e}")) for e in shown), light=True, smoothed=True)
         return finish(fig, title, records, steps(records), drawn)
 
@@ -90,14 +114,17 @@ def epochs(
 
 
 def steps(records: Sequence[Record]) -> str:
-    """Return the critic's optimiser steps behind an estimate: the printed leakage depends on them."""
+    """Return the critic's optimiser steps behind an estimate: the printed leakage depends on them.
+
+    One for each batch of a pass, or for each ten of them and for what is left (D18; D2 steps in as many).
+    """
     found = set()
     for r in records:
         p = r.params
         if "privacy_passes" not in p:
             continue
-        batches = int(2 * p["n_per_class"] * p["train_share"]) // p["batch"]
-        made = -(-batches // p["update_every"])
+        batches = 2 * round(p["n_per_class"] * p["train_share"]) // p["batch"]
+        made = math.ceil(batches / max(p["update_every"], p.get("gather", 1)))
         against_x, against_l = p["privacy_passes"] * made, p["utility_passes"] * made
         found.add(f"critic steps: {against_x:,} against X" + (f", {against_l:,} against L" if against_l else ""))
     return "; ".join(sorted(found))
@@ -200,9 +227,11 @@ FIGURES: dict[str, Callable[[Sequence[Record], str], Figure]] = {
     "fig3_3": challenges.failures,
     "fig3_4": challenges.staircase,
     "fig3_5a": single("fig3_5a", "mi_xx_chart", "raw", "mi_xx", "I(X;X)", ENTROPY),
-    "fig3_5b": single("fig3_5b", "mi_xl_chart", "raw", "mi_xl", "I(X;L)", LABEL),
+    "fig3_5b": single("fig3_5b", "mi_xl_chart", "raw", "mi_xl", "I(X;L)", LABEL, ("classifier", "ce_bound_raw")),
     "fig3_6a": single("fig3_6a", "leakage_0_chart", "encoder_a", "leakage_0", "I(X;Z)", ENTROPY),
-    "fig3_6b": single("fig3_6b", "utility_0_chart", "encoder_a", "utility_0", "I(Z;L)", LABEL),
+    "fig3_6b": single(
+        "fig3_6b", "utility_0_chart", "encoder_a", "utility_0", "I(Z;L)", LABEL, ("bounds", "ce_bound_0")
+    ),
     "fig4_2": roc("fig4_2", {"raw": "original data X", "untrained": "random code Z"}),
     "fig4_3": roc("fig4_3", {"untrained": "untrained encoder", "trained": "trained encoder"}),
     "fig4_4": scatter,

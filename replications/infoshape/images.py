@@ -20,6 +20,7 @@ from common.results import Origin
 from common.training.seeding import generator
 from common.workflow.job import Job, Outcome
 from common.workflow.job import main as run_job
+from replications.infoshape.settings import check
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -117,6 +118,7 @@ def rounded(values: Tensor) -> list[float | None]:
 
 def run(job: Job, seeds: list[int]) -> tuple[dict[int, Outcome], Origin, str]:
     """Run the experiment that the job names."""
+    check(job.config.cell.experiment, job.config.params)
     return channels(job, seeds) if job.config.cell.experiment == "channels" else correlate(job, seeds)
 
 

@@ -32,10 +32,10 @@ from common.training.checkpoint import Checkpoint
 from common.training.machine import prepare
 from common.training.progress import Progress
 from common.training.seeding import derive, generator
-from common.workflow.config import ConfigError
 from common.workflow.cost import Work
 from common.workflow.job import Job, Outcome
 from common.workflow.job import main as run_job
+from replications.infoshape.settings import check
 
 ROOT = Path(__file__).resolve().parents[2]
 ESTIMATORS: dict[str, type[NeuralEstimator]] = {
@@ -90,13 +90,7 @@ def climb(name: str, p: dict[str, Any], seed: int, progress: Progress | None = N
 def run(job: Job, seeds: list[int]) -> tuple[dict[int, Outcome], Origin, str]:
     """Send every estimator up the stairs, each seed in turn; what is finished outlasts an interruption."""
     p = job.config.params
-    if unknown := sorted(set(p["estimators"]) - set(ESTIMATORS)):
-        raise ConfigError(f"staircase: unknown estimator {unknown[0]!r}; valid: {', '.join(ESTIMATORS)}")
-    if p["steps"] % p["shown_every"] or not 0 < p["judged"] <= p["steps"]:
-        raise ConfigError(
-            f"staircase: steps {p['steps']} must be a multiple of shown_every {p['shown_every']}, "
-            f"and judged {p['judged']} lie between 1 and steps"
-        )
+    check(job.config.cell.experiment, p)
     prepare("cpu", "fp32")  # the common core's stream draws on the CPU; a step of 64 rows gains nothing elsewhere
     checkpoint = Checkpoint(job.checkpoint_path(seeds))
     finished: dict[str, Tensor] = (checkpoint.resume() or ({}, {}))[0]

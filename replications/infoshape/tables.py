@@ -11,8 +11,7 @@ from common.results import Record
 from common.results.select import of
 from common.results.tables import spread, write_table
 from replications.infoshape.challenges import STUCK
-
-COLUMNS = ("quantity", "encoder epoch", "estimate", "last ten points", "with penalty", "fresh data", "ce bound")
+from replications.infoshape.reading import last_points, penalised
 
 
 def summary(records: Sequence[Record]) -> pd.DataFrame:
@@ -28,14 +27,17 @@ def summary(records: Sequence[Record]) -> pd.DataFrame:
     rows += [("I(Z;L)", e, f"utility_{e}", "encoder_a") for e in range(last)]
     lines = []
     for quantity, epoch, name, experiment in rows:
-        values = [spread(by[experiment], f"{name}{part}") for part in ("", "_chart", "_objective", "_heldout")]
+        values = [spread(by[experiment], f"{name}{part}") for part in ("", "_bound", "_objective", "_heldout")]
         bound = spread(by["classifier"], "ce_bound_raw") if name == "mi_xl" else ""
         if name.startswith("utility"):
             bound = spread(by["bounds"], f"ce_bound_{epoch}")
         lines.append((quantity, epoch, *values, bound))
     trained = spread(by["classifier"], "ce_bound_trained")
     lines.append(("I(Z;L)", f"after step {last}", "", "", "", "", trained))
-    return pd.DataFrame(lines, columns=list(COLUMNS))
+    runs = [*by["raw"], *by["encoder_a"]]
+    reported = "estimate, with its penalty" if penalised(runs) else "estimate"
+    columns = ["quantity", "encoder epoch", reported, last_points(runs), "with penalty", "fresh data", "ce bound"]
+    return pd.DataFrame(lines, columns=columns)
 
 
 def entropies(records: Sequence[Record]) -> pd.DataFrame:

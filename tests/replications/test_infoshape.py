@@ -305,6 +305,11 @@ class TestProtocol:
         assert batches == 12
         assert len(range(0, batches, p["update_every"])) == 2
 
+    @pytest.mark.parametrize("experiment", ["raw", "encoder_a", "encoder_d"])
+    def test_only_the_batched_reading_gathers_and_steps_once_for_ten_batches(self, params, experiment):
+        assert (params(experiment, "batched")["gather"], params(experiment)["gather"]) == (10, 1)
+        assert params(experiment, "batched") | {"gather": 1} == params(experiment)
+
     @pytest.mark.parametrize(
         ("experiment", "weights", "epochs", "passes"),
         [

@@ -58,6 +58,15 @@ def test_closed_forms_of_the_thesis():
     assert g.pair_information(1, 1.0) == math.inf
 
 
+def test_halves_of_the_whole_vector_share_ln_2_less_than_those_of_a_component():
+    # each half is a standard normal vector whatever the label, so I(a; b) = h(a) + h(b) - h(X), and h(X) has ln 2 more
+    half = g.component_entropy(10, 0.0)
+    whole = 2 * half - g.mixture_entropy(20, (-0.99, 0.99))
+    assert half == pytest.approx(5 * (1 + math.log(2 * math.pi)))
+    assert whole == pytest.approx(18.8920, abs=5e-5)  # the sheet's
+    assert whole == pytest.approx(g.pair_information(10, 0.99) - math.log(2), abs=1e-9)
+
+
 def test_entropy_agrees_with_the_covariance():
     logdet = torch.linalg.slogdet(g.component_covariance(20, 0.7)).logabsdet.item()
     assert g.component_entropy(20, 0.7) == pytest.approx(0.5 * logdet + 10 * (1 + math.log(2 * math.pi)), abs=1e-10)

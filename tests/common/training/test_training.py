@@ -7,8 +7,9 @@ import torch
 from safetensors.torch import save_file
 
 from common.estimators.critic_fit import CriticFit
+from common.estimators.optimiser import FlatAdam
 from common.estimators.pairs import PairSampler, take_rows
-from common.losses.variational import remine
+from common.losses.variational import donsker_varadhan, remine
 from common.models.stacked import StackedJointCritic
 from common.training import machine as machines
 from common.training.checkpoint import Checkpoint, load_tensors, save_tensors
@@ -77,6 +78,40 @@ def test_update_every_steps_in_batches_0_and_10_of_12_only():
     fit = fit_of((1,), passes=1, batch=5, update_every=10)
     assert fit.sampler.batches == 12
     assert fit.steps == 2
+
+
+def test_gathered_gradients_make_one_step_of_their_mean_and_what_is_left_of_a_pass_another():
+    """12 batches of 5 by tens: one step along the mean of ten, one of two, against Adam and autograd by hand."""
+    fit = fit_of((1, 2), passes=1, batch=5, gather=10)
+    assert fit.steps == 2
+    critic = StackedJointCritic(3, 2, [16], [generator(s, "init") for s in (1, 2)])
+    adam = FlatAdam(critic, 1e-2)
+    pairs = list(PairSampler(60, 5, [generator(s, "batches") for s in (1, 2)]).one_pass())
+    values = []
+    for part in (pairs[:10], pairs[10:]):
+        adam.zero_grad()
+        for rows, partners in part:
+            x = take_rows(fit.x, rows)
+            joint, marginal = critic(x, take_rows(fit.y, rows)), critic(x, take_rows(fit.y, partners))
+            (-remine(joint, marginal).sum() / len(part)).backward()
+            values.append(donsker_varadhan(joint, marginal).detach())
+        adam.step()
+    torch.testing.assert_close(fit.optimiser.flat, adam.flat, rtol=1e-4, atol=1e-6)
+    torch.testing.assert_close(fit.values[:, 0], torch.stack(values).mean(0), rtol=1e-4, atol=1e-6)
+
+
+def test_a_resumed_fit_that_gathers_ends_as_an_undisturbed_one():
+    whole, first = fit_of((1,), passes=4, batch=5, gather=10), fit_of((1,), passes=2, batch=5, gather=10)
+    again = fit_of((1,), batch=5, gather=10)
+    again.load_state_dict({name: value.clone() for name, value in first.state_dict().items()})
+    assert torch.equal(again.train(4).values, whole.values)
+    assert torch.equal(again.optimiser.flat, whole.optimiser.flat)
+
+
+@pytest.mark.parametrize("both", [(10, 10), (2, 3), (0, 1), (1, 0)])
+def test_only_one_reading_of_batched_gradients_at_a_time(both):
+    with pytest.raises(ValueError, match=f"update_every {both[0]} and gather {both[1]}: one at most"):
+        fit_of((1,), update_every=both[0], gather=both[1])
 
 
 def test_a_pass_visits_every_row_once_and_permutes_within_the_batch():

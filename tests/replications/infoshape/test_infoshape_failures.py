@@ -97,7 +97,14 @@ class TestRuns:
         found = describe([1.0] * 50 + [9.0] + [1.0] * 50, SETTINGS | {"iterations": 101, "shown_points": 101})
         assert found.status == "ok"
         assert found.metrics["spike"] == pytest.approx(8)
+        assert found.metrics["spike_at"] == 50, "counted from 0, as in the message of a lost run"
         assert found.metrics["late_sd"] == pytest.approx(0)
+
+    def test_a_lost_run_says_where_it_jumped_before(self):
+        values = [1.0] * 30 + [-9.0] + [1.0] * 9 + [-math.inf] + [math.nan] * 59
+        found = describe(values, SETTINGS | {"iterations": 100})
+        assert (found.status, found.message) == ("diverged", "iteration 40: the estimate is -inf")
+        assert (found.metrics["spike"], found.metrics["spike_at"]) == (10, 30)
 
     @pytest.mark.parametrize("at", [0, 20, 50, 99])
     def test_a_climb_is_no_spike_and_a_spike_on_it_is(self, at):
@@ -105,4 +112,39 @@ class TestRuns:
         settings = SETTINGS | {"iterations": 100, "shown_points": 100}
         assert describe(climb, settings).metrics["spike"] < 0.5
         climb[at] += 5
-        assert describe(climb, settings).metrics["spike"] == pytest.approx(5, abs=0.5)
+        found = describe(climb, settings).metrics
+        assert found["spike"] == pytest.approx(5, abs=0.5)
+        assert found["spike_at"] == at
+
+
+class TestWindows:
+    """The early window is the second fifth of a run, the late one the last fifth of what is finite of it."""
+
+    @staticmethod
+    def stairs(lost, iterations=100):
+        """Return a run of alternating signs whose amplitude is the number of its fifth, lost at an iteration."""
+        values = [(-1) ** i * (1 + 5 * i // iterations) for i in range(lost)]
+        return [float(v) for v in values] + [math.nan] * (iterations - lost)
+
+    @pytest.mark.parametrize(("lost", "late"), [(100, 5), (60, 3)])
+    def test_they_do_not_overlap(self, lost, late):
+        found = describe(self.stairs(lost), SETTINGS | {"iterations": 100}).metrics
+        ratio = math.sqrt(20 / 19)  # the sample sd of 20 values +-1
+        assert found["early_sd"] == pytest.approx(2 * ratio)
+        assert found["late_sd"] == pytest.approx(late * ratio)
+
+    @pytest.mark.parametrize("lost", [59, 41, 25, 17, 2])
+    def test_a_run_lost_before_three_fifths_has_no_early_one(self, lost):
+        found = describe(self.stairs(lost), SETTINGS | {"iterations": 100}).metrics
+        assert "early_sd" not in found, "0.0 would say that it was still, and the windows would overlap"
+        assert {"late_sd", "spike", "spike_at"} <= set(found)
+
+    @pytest.mark.parametrize("iterations", range(1, 13))
+    def test_a_run_shorter_than_they_are_is_described(self, iterations):
+        for lost in range(iterations + 1):
+            found = describe(self.stairs(lost, iterations), SETTINGS | {"iterations": iterations})
+            assert found.status == ("ok" if lost == iterations else "diverged")
+            assert all(map(math.isfinite, found.metrics.values()))
+            assert found.metrics["last_finite"] == lost
+            assert ("late_sd" in found.metrics) == (lost > 1)
+            assert ("early_sd" in found.metrics) == (lost >= 6 and lost >= 3 * (iterations // 5))

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import pytest
 
 from common.workflow.config import ConfigError, load_paper, resolve_params
-from replications.infoshape import alternatives, bounds, channel, cost, evaluate, experiment
+from replications.infoshape import alternatives, attacker, bounds, channel, cost, evaluate, experiment
 from replications.infoshape.protocol import batches_of, heldout_batches, probe_batches
 
 EXPERIMENTS = {
@@ -14,6 +14,7 @@ EXPERIMENTS = {
     "channel_linear": channel,
     "classifier": evaluate,
     "bounds": bounds,
+    "attacker": attacker,
     "alternatives": alternatives,
 }
 
@@ -47,12 +48,12 @@ def test_a_classifier_has_the_rows_that_do_not_judge_it():
 @pytest.mark.parametrize("name", EXPERIMENTS)
 def test_a_batch_larger_than_the_rows_is_refused_in_one_line(root, tmp_path, name):
     p = params(root, name, batch=5000)
-    rows = "3200" if name in ("classifier", "bounds") else "4000"
+    rows = "3200" if name in ("classifier", "bounds", "attacker") else "4000"
     with pytest.raises(ConfigError, match=f"^batch: 5000 does not fit {rows} "):
         EXPERIMENTS[name].run(job(tmp_path, name, p), [0])
 
 
-@pytest.mark.parametrize("name", ["raw", "encoder_a", "channel_linear", "classifier", "bounds", "alternatives"])
+@pytest.mark.parametrize("name", EXPERIMENTS)
 def test_the_plan_says_so_too(root, name):
     key = "probe_batch" if name == "alternatives" else "batch"
     module = cost if EXPERIMENTS[name] in (experiment, evaluate) else EXPERIMENTS[name]

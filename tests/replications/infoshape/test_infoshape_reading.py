@@ -6,10 +6,11 @@ from types import SimpleNamespace
 import pytest
 import torch
 
+from common.losses.variational import donsker_varadhan
 from common.results import Cell
 from common.training.machine import Machine
 from common.training.progress import Progress
-from replications.infoshape import alternatives, attacker, channel, evaluate, experiment, method, probing
+from replications.infoshape import alternatives, attacker, channel, evaluate, method, probing
 from replications.infoshape.estimation import Estimation
 from replications.infoshape.experiment import Shaping
 from replications.infoshape.sample import Sample
@@ -24,7 +25,7 @@ P = {
     "lambda_leakage": 10.0,
     "lambda_utility": 3.0,
     "normalisers": "measured",
-    "objective_gradient": False,
+    "penalised": False,
     "privacy_passes": 1,
     "utility_passes": 1,
     "final_batches": 1,
@@ -35,7 +36,12 @@ P = {
 def job(tmp_path, **changed):
     cell = Cell(paper="infoshape", experiment="encoder_b", variant="thesis", scale="quick")
     config = SimpleNamespace(
-        params=P | changed, device="cpu", precision="fp32", cell=cell, checkpoint_seconds=60, needs=["encoder_b/thesis"]
+        params=P | changed,
+        device="cpu",
+        precision="fp32",
+        cell=cell,
+        checkpoint_seconds=60,
+        needs=["raw/thesis", "encoder_b/thesis"],
     )
     needed = lambda _, seed: SimpleNamespace(metrics={"mi_xx": 7.0 + seed})  # noqa: E731
     return SimpleNamespace(config=config, needed=needed, checkpoint_path=lambda _: tmp_path / "c")
@@ -68,8 +74,27 @@ def test_the_held_out_value_is_that_of_fresh_rows(tmp_path):
     assert asked[0][0] is work.fresh.x
     assert asked[0][1] is work.fresh.labels
     assert asked[0][2] == 2, "as many whole batches as eight rows hold"
-    wanted = {"": 0.6, "_chart": 3.0, "_objective": 2.0, "_heldout": 6.0}
+    wanted = {"": 0.6, "_chart": 3.0, "_bound": 3.0, "_objective": 2.0, "_heldout": 6.0}
     assert work.metrics[1] == pytest.approx({f"leakage_0{name}": v for name, v in wanted.items()})
+
+
+def test_the_repository_reports_values_and_charts_with_their_penalty(tmp_path):
+    """D3: the notebook prints minus the loss, of the raw estimates and of all others."""
+    work = Estimation(job(tmp_path, penalised=True), [0, 1], 1)
+    curve = torch.tensor([[9.0, 1.0, 3.0], [9.0, 2.0, 4.0]])
+    fit = SimpleNamespace(
+        bounds=lambda *_, **__: [torch.tensor([5.0, 6.0])],
+        values=curve,
+        objectives=curve - 1,
+        objective="penalised",
+        diverged_at=[-1, -1],
+    )
+    work.note("mi_xx", fit, torch.tensor([0.5, 0.6]), (work.fresh.x, work.fresh.x))
+    wanted = {"": 0.6, "_chart": 2.0, "_bound": 3.0, "_objective": 2.0, "_heldout": 6.0}
+    assert work.metrics[1] == pytest.approx({f"mi_xx{name}": v for name, v in wanted.items()})
+    work.keep_curve("mi_xx", fit)
+    assert work.series[1]["mi_xx_curve"] == [8.0, 1.0, 3.0]
+    assert work.bound_of(fit) == "penalised"
 
 
 def test_weights_and_normalisers_of_both_readings(tmp_path):
@@ -83,7 +108,7 @@ def test_weights_and_normalisers_of_both_readings(tmp_path):
 
 @pytest.mark.parametrize("asked", [False, True])
 def test_the_encoder_descends_the_bound_or_the_penalised_objective(tmp_path, monkeypatch, asked):
-    work = shaping(tmp_path, objective_gradient=asked)
+    work = shaping(tmp_path, penalised=asked)
     work.epoch, work.sample = 0, Sample(torch.zeros(2, 8, 20), torch.zeros(2, 8, 1))
     work.fresh, work.net = work.sample, method.encoder([torch.Generator()] * 2)
     work.adam = SimpleNamespace(step=lambda: None)
@@ -93,7 +118,7 @@ def test_the_encoder_descends_the_bound_or_the_penalised_objective(tmp_path, mon
     seen = []
     monkeypatch.setattr(method, "encoder_gradient", lambda *given: seen.append(given) or (None, None))
     work.one_epoch()
-    assert seen[0][-1] == (("leakage's", "utility's") if asked else (experiment.donsker_varadhan,) * 2)
+    assert seen[0][-1] == (("leakage's", "utility's") if asked else (donsker_varadhan,) * 2)
     assert (seen[0][3].objective, seen[0][4].objective) == ("leakage's", "utility's")
 
 

@@ -1,6 +1,7 @@
 """The README's table of printed single values: its arithmetic, and that it is the generated one."""
 
 import math
+import shutil
 
 import pytest
 
@@ -39,6 +40,35 @@ def test_the_claims_it_names_are_the_papers():
 
     named = {claim for told in spread.CLAIMS.values() for claim in told.split(", ")}
     assert named <= {claim.id for claim in read_claims(spread.FOLDER / "claims.yaml")}
+
+
+def test_every_claim_of_the_thesis_that_uses_a_printed_number_is_named():
+    import yaml
+
+    from common.evaluation.claims import read_claims
+
+    config = yaml.safe_load((spread.FOLDER / "config.yaml").read_text(encoding="utf-8"))
+    named = {claim for told in spread.CLAIMS.values() for claim in told.split(", ")}
+    printed = {v for name in spread.CLAIMS for v in config["artefacts"][name].get("values", {}).values()}
+    told = {
+        claim.id: {f"{q.experiment}/{q.variant}:{q.metric}" for q in claim.quantities.values()}
+        for claim in read_claims(spread.FOLDER / "claims.yaml")
+        if claim.id.startswith("C")
+    }
+    assert {claim for claim, quantities in told.items() if quantities & printed} - named == set()
+
+
+def test_a_reading_has_a_column_once_it_has_accepted_numbers(tmp_path):
+    shutil.copy(spread.FOLDER / "published.csv", tmp_path)
+    head = "artefact,entry,metric,scale,mean,sd,n\n"
+    for reading, mean in (("", 7.6), ("-repository", 9.0)):
+        row = f"fig3_5a,final,I(X;X) (nats),paper,{mean},0.1,5\n"
+        (tmp_path / f"reproduced{reading}.csv").write_text(head + row)
+    assert spread.table(tmp_path).startswith("| claim | printed | value | as written | repository |\n")
+    (tmp_path / "reproduced.csv").rename(tmp_path / "reproduced-batched.csv")
+    top, _, first, *_ = spread.table(tmp_path).splitlines()
+    assert top == "| claim | printed | value | batched | repository |"
+    assert [cell.split(" (")[0] for cell in first.split(" | ")[3:]] == ["7.6 ± 0.1", "9 ± 0.1"]
 
 
 @pytest.mark.parametrize("scales", [("quick", "reduced", "paper"), ("paper", "reduced", "quick")])
