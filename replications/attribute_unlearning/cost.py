@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from common.workflow.cost import Work
@@ -12,7 +11,9 @@ from common.workflow.cost import Work
 _FORWARD = {18: 0.555e9 / 32**2, 34: 1.159e9 / 32**2, 50: 1.298e9 / 32**2}
 _BELOW = {18: 0.52, 34: 0.44, 50: 0.43}
 _CHANNELS = {18: 128, 34: 128, 50: 512}
+_FLOAT = 4  # bytes of a value of h in fp32; in bf16 it is half, and what does not fit is the same at every scale
 _MLP_EPOCHS = 40  # a fresh attacker's fit, as it went
+_NAMER = 18  # the depth of the attribute's classifier
 _WAYS, _MEETINGS = 3, 4  # of training that are clocked, and the steps that memory is the most of
 
 
@@ -21,36 +22,39 @@ def work(experiment: str, p: dict[str, Any]) -> Work:
 
     ``p`` are the job's own parameters over those of the training that it reads: sizes and depths are that one's.
     """
-    if experiment in ("lemmas", "attention"):
+    if experiment == "lemmas":
         return Work(0, 0)
-    if experiment == "parallel":
-        return timing(p)
-    if experiment == "lambdas":
-        pairs = len(p["grid2"]) * len(p["grid3"])
-        own = training(p)
-        read = attack(p["side"], p["depths"], p["attack_images"], p["attack_epochs"], p["batch"], p["test_images"])
-        return Work(pairs * (own.steps + read.steps), 0, conv_flop=pairs * (own.conv_flop + read.conv_flop))
-    if experiment == "reconstruction":
-        return reconstruction(p)
-    if experiment.endswith("_attack"):
-        probes = {depth: p["probe_images"] for depth in p["depths"] if depth in p["probed"]}
-        own = p["train_images"], p["epochs"], p["batch"], p["test_images"]
-        return attack(p["side"], p["depths"], *own, probes)
-    return training(p)
+    own = {"attention": attention, "lambdas": grid, "parallel": timing, "reconstruction": reconstruction}
+    if experiment in own:
+        return own[experiment](p)
+    return attack(p) if experiment.endswith("_attack") else training(p)
+
+
+def grid(p: dict[str, Any]) -> Work:
+    """Return the work of a training and an attack for each pair of lambdas."""
+    pairs, own = len(p["grid2"]) * len(p["grid3"]), training(p)
+    read = attack({**p, "train_images": p["attack_images"], "epochs": p["attack_epochs"], "probed": []})
+    return Work(pairs * (own.steps + read.steps), 0, conv_flop=pairs * (own.conv_flop + read.conv_flop), stacked=False)
 
 
 def training(p: dict[str, Any]) -> Work:
-    """Return the work of training every depth, with the attribute's classifier where an area is removed."""
+    """Return the work of training every depth, and the attribute's classifier where an area is removed."""
     batches = max(1, p["train_images"] // p["batch"])
     seen = p["epochs"] * batches * p["batch"]
     pixels = p["side"] ** 2
     flop = 0.0
-    for depth in [*p["depths"], *([18] if p["method"] == "area" else [])]:
+    networks = [*p["depths"], *([_NAMER] if p["method"] == "area" else [])]
+    for depth in networks:
         forward = pixels * _FORWARD[depth] + (auxiliary(pixels, depth) if p["method"] == "unlearn" else 0)
         flop += 6 * forward * seen + 2 * forward * p["test_images"]
     if p["method"] == "area":
-        flop += 6 * pixels * _FORWARD[18] * (p["train_images"] + p["test_images"])  # the maps
-    return Work(len(p["depths"]) * p["epochs"] * batches, 0, conv_flop=flop, stacked=False)
+        flop += maps(p["side"], p["train_images"] + p["test_images"])
+    return Work(len(networks) * p["epochs"] * batches, 0, conv_flop=flop, stacked=False)
+
+
+def maps(side: int, images: int) -> float:
+    """Return the operations of Grad-CAM with the attribute's classifier: back it goes to the last stage alone."""
+    return 2 * side**2 * _FORWARD[_NAMER] * images
 
 
 def auxiliary(pixels: int, depth: int) -> float:
@@ -71,23 +75,36 @@ def timing(p: dict[str, Any]) -> Work:
     return Work(whole + 2 * each, 0, conv_flop=flop, stacked=False)
 
 
-def attack(
-    side: int, depths: list[int], rows: int, epochs: int, batch: int, test: int, probes: Mapping[int, int] | None = None
-) -> Work:
+def attack(p: dict[str, Any]) -> Work:
     """Return the work of the ResNet-18 attacker on h, half as wide as the image, and of the fresh attackers.
 
-    ``probes``: the rows that these see of a depth, where they see any.
+    Where h does not fit ``cache_mb`` the extractor runs in every epoch. Attackers are judged on their own rows and, at
+    most, on as many of equal classes and of the natural test set as ``test_images`` says.
     """
+    rows, seen, epochs = p["train_images"], p["train_images"] + 2 * p["test_images"], p["epochs"]
+    pixels, body = p["side"] ** 2, (p["side"] / 2) ** 2 * _FORWARD[18]
     flop = fresh = 0.0
-    for depth in depths:
-        probe = (probes or {}).get(depth, 0)
-        below = side**2 * _FORWARD[depth] * _BELOW[depth]
-        body = (side / 2) ** 2 * _FORWARD[18]
-        flop += 2 * below * (rows + 2 * test) + 6 * body * rows * epochs + 2 * body * (rows + 2 * test)
-        flop += 2 * side**2 * _FORWARD[depth] * 4 * probe
+    for depth in p["depths"]:
+        fits = rows * _CHANNELS[depth] * pixels / 4 * _FLOAT / 2**20 <= p["cache_mb"]
+        flop += 2 * pixels * _FORWARD[depth] * _BELOW[depth] * (rows * (1 if fits else epochs) + seen)
+        flop += 6 * body * rows * epochs + 2 * body * seen
+        probe = p["probe_images"] if depth in p["probed"] else 0
+        flop += 2 * pixels * _FORWARD[depth] * 2 * probe  # of train and test rows
         fresh += 2 * _MLP_EPOCHS * 6 * probe * 4 * _CHANNELS[depth] * 256
-    steps = len(depths) * epochs * max(1, rows // batch)
+    if p["method"] == "area":
+        flop += maps(p["side"], seen)
+    steps = len(p["depths"]) * epochs * max(1, rows // p["batch"])
     return Work(steps, fresh, conv_flop=flop, stacked=False)
+
+
+def attention(p: dict[str, Any]) -> Work:
+    """Return the work of a linear probe's maps on three networks, and of the areas that they are held against.
+
+    The probes themselves are scikit-learn's, on the means of h: seconds.
+    """
+    below = 2 * p["side"] ** 2 * _FORWARD[18] * _BELOW[18]
+    read = 3 * p["probe_images"]  # rows to fit on, to judge on, and the maps of these
+    return Work(0, 0, conv_flop=3 * below * read + maps(p["side"], read), stacked=False)
 
 
 def reconstruction(p: dict[str, Any]) -> Work:

@@ -80,6 +80,11 @@ class Pictures:
         kinds = self.classes[1] if self.classes != (2, 2) else 4
         return equal_cells(rows, cells, kinds, most, derive("attribute_unlearning", "balanced", split, seed))
 
+    def natural(self, split: str, seed: int, most: int) -> NDArray[np.int64]:
+        """Return rows of the whole split with the shares of classes that it has, at most ``most``, in random order."""
+        rows, random = self._split(split), np.random.default_rng(derive("attribute_unlearning", "natural", split, seed))
+        return random.permutation(rows)[:most]
+
     def part(self, rows: NDArray[np.int64], device: torch.device) -> Batch:
         """Return images x (n, 3, side, side) uint8, task y and attribute z of some rows."""
         return {

@@ -32,7 +32,7 @@ def detachment_loss(nets: nn.ModuleDict, h: Tensor, batch: Batch, lambdas: Lambd
     """Return eq. (3) as one scalar whose single backward pass gives every part what ``method.detachment`` routes to it.
 
     The attribute's head is below a gradient reversal, so one pass serves both sides of the game. The ceiling on that
-    loss, which only acts on features that show nothing, is left out.
+    loss, which acts on a head that reads nothing yet or no more, is left out: it costs neither seconds nor memory.
     """
     x, y, z = batch
     to_x = reconstruction_error(nets["decoder"](h), x)

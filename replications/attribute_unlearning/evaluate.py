@@ -10,7 +10,9 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.functional import adaptive_avg_pool2d
 
@@ -38,19 +40,21 @@ class Attacks(CellAtWork):
         (self.trained,) = job.config.needs
         super().__init__(job, seeds, job.needed(self.trained, seeds[0]).params)
         self.turns = self.in_turn()
-        rows = len(self.pictures.balanced("train", 0, self.own["train_images"]))
+        rows = len(self.drawn("train", 0))
         self.progress = self.expect(len(self.p["depths"]) * steps_of(self.own, rows))
 
+    def drawn(self, split: str, seed: int) -> NDArray[np.int64]:
+        """Return the rows that attackers learn from, or are judged on: of equal classes, or as the set has them."""
+        draw = self.pictures.natural if self.own["sets"] == "natural" else self.pictures.balanced
+        return draw(split, seed, self.own[f"{split}_images"])
+
     def parts(self, seed: int, weights: dict[str, Tensor]) -> dict[str, Batch]:
-        """Return what an attacker learns from and is judged on: equal classes, and the natural test set.
+        """Return what an attacker learns from and is judged on, and the natural test set.
 
         With an area removed, it is so for the attacker, too.
         """
-        rows = {
-            "train": self.pictures.balanced("train", seed, self.own["train_images"]),
-            "test": self.pictures.balanced("test", seed, self.own["test_images"]),
-            "natural": self.pictures.rows("test", seed),
-        }
+        rows = {split: self.drawn(split, seed) for split in ("train", "test")}
+        rows["natural"] = self.pictures.rows("test", seed)
         parts = {name: self.pictures.part(found, self.machine.device) for name, found in rows.items()}
         if self.p["method"] != "area":
             return parts
@@ -80,7 +84,10 @@ class Attacks(CellAtWork):
     def resnet(
         self, nets: nn.ModuleDict, parts: dict[str, Batch], depth: int, seed: int, fidelity: float
     ) -> tuple[dict[str, float], list[float | None], str]:
-        """Return the paper's attack and what it has to be held against, as fractions; its curve; why it stopped."""
+        """Return the paper's attack and what it has to be held against, as fractions; its curve; why it stopped.
+
+        ``chance`` is what a guess gets on the rows that efficacy is of: among equal classes, or of the commonest one.
+        """
         classes = self.pictures.classes[1]
         name = f"seed {seed}, r{depth}"
         fitted = attacker.fit(
@@ -93,8 +100,8 @@ class Attacks(CellAtWork):
             "attacker_train": reads["train"][0],
             "natural": reads["natural"][0],
             "balanced": reads["natural"][1],
-            "chance": 1 / classes,
-            "majority": float(torch.bincount(parts["natural"]["z"]).max() / len(parts["natural"]["z"])),
+            "chance": commonest(parts["test"]["z"]) if self.own["sets"] == "natural" else 1 / classes,
+            "majority": commonest(parts["natural"]["z"]),
             "fidelity": fidelity,
             "aum": method.aum(efficacy, fidelity),
         }
@@ -104,7 +111,7 @@ class Attacks(CellAtWork):
         return found, series_of(fitted.trainer.history["attacker"]), message if status != "ok" else ""
 
     def fresh(self, nets: nn.ModuleDict, parts: dict[str, Batch], seed: int) -> dict[str, float]:
-        """Return what linear and MLP attackers read at the middle and at the pooled feature, on equal classes."""
+        """Return what linear and MLP attackers read at the middle and at the pooled feature, on the attacker's rows."""
         some = {name: {k: v[: self.own["probe_images"]] for k, v in parts[name].items()} for name in ("train", "test")}
         settings = MLPSettings(patience=self.own["patience"], most_epochs=self.own["most_epochs"])
         found: dict[str, float] = {}
@@ -133,6 +140,11 @@ class Attacks(CellAtWork):
             found["middle"].append(adaptive_avg_pool2d(h.float(), MIDDLE).flatten(1))
             found["pooled"].append(read(networks.pooled(nets["classifier"]), h, self.machine, images=False).float())
         return {name: torch.cat(parts) for name, parts in found.items()}
+
+
+def commonest(labels: Tensor) -> float:
+    """Return the share of the commonest class."""
+    return float(torch.bincount(labels).max() / len(labels))
 
 
 def run(job: Job, seeds: list[int]) -> tuple[dict[int, Outcome], Origin, str]:

@@ -7,9 +7,12 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+from numpy.typing import NDArray
 
 from common.plotting import figure, finish
 from common.plotting.cli import draw
@@ -21,6 +24,7 @@ from replications.attribute_unlearning.pictures import gradcam_figure, reconstru
 SETS = {"fairface": "FairFace", "celeba": "CelebA", "cifar10": "CIFAR-10"}
 METHODS = {"area": "baseline 2: area removed", "unlearn": "attribute unlearning", "before": "baseline 1: before"}
 DEPTHS = (18, 34, 50)
+HATCHED: dict[str, Any] = {"fill": False, "hatch": "////", "edgecolor": "0.5", "linewidth": 0}
 
 
 def aum_bars(records: Sequence[Record], title: str) -> Figure:
@@ -51,28 +55,51 @@ def aum_bars(records: Sequence[Record], title: str) -> Figure:
 
 
 def heat_maps(records: Sequence[Record], title: str) -> Figure:
-    """Draw Figure 6: AUM over lambda3 (x) and lambda2 (y), a panel for each lambda1."""
+    """Draw Figure 6: AUM over lambda3 (x) and lambda2 (y), a panel for each lambda1, all on one scale of colours.
+
+    A pair is the mean over the seeds whose run of it ended well; where another diverged it is hatched, and blank where
+    none is left. Without a single pair there is a KeyError.
+    """
     by = {r.params["lambda1"]: [q for q in records if q.params["lambda1"] == r.params["lambda1"]] for r in records}
-    fig, all_axes = figure(len(by), width=3.1, height=3.2)
-    for axes, l1 in zip(all_axes, sorted(by, reverse=True), strict=True):
-        runs = [r for r in by[l1] if r.status == "ok"]
-        p = by[l1][0].params
-        grid = np.array(
-            [[np.mean([r.metrics[f"aum_{a}_{b}"] for r in runs] or [np.nan]) for b in p["grid3"]] for a in p["grid2"]]
-        )
-        axes.imshow(grid, origin="lower", cmap="viridis", vmin=np.nanmin(grid) - 0.01, vmax=np.nanmax(grid) + 0.01)
-        for i, row in enumerate(grid):
-            for j, value in enumerate(row):
-                colour = "k" if value > (np.nanmin(grid) + np.nanmax(grid)) / 2 else "w"
+    panels = {l1: aum_grid(by[l1]) for l1 in sorted(by, reverse=True)}
+    found = np.concatenate([grid.ravel() for grid, _ in panels.values()])
+    if np.isnan(found).all():
+        raise KeyError("aum: no pair of lambdas ended well")
+    low, high = np.nanmin(found) - 0.01, np.nanmax(found) + 0.01
+    fig, all_axes = figure(len(by), width=3.3, height=3.2)
+    for axes, (l1, (grid, lost)) in zip(all_axes, panels.items(), strict=True):
+        shown = axes.imshow(grid, origin="lower", cmap="viridis", vmin=low, vmax=high)
+        for (i, j), value in np.ndenumerate(grid):
+            if lost[i, j]:
+                axes.add_patch(Rectangle((j - 0.5, i - 0.5), 1, 1, **HATCHED))
+            if not np.isnan(value):
+                colour = "k" if value > (low + high) / 2 else "w"
                 axes.text(j, i, f"{value:.3f}", ha="center", va="center", color=colour, fontsize=7)
+        p = by[l1][0].params
         axes.set_xticks(range(len(p["grid3"])), [f"{v:g}" for v in p["grid3"]])
         axes.set_yticks(range(len(p["grid2"])), [f"{v:g}" for v in p["grid2"]])
         axes.grid(visible=False)
         axes.set_xlabel("λ3")
         axes.spines[:].set_visible(False)
-        axes.set_title(f"λ1 = {l1:g}: AUM")
+        axes.set_title(f"λ1 = {l1:g}")
     all_axes[0].set_ylabel("λ2")
-    return finish(fig, title, records, "each panel has its own colours")
+    fig.colorbar(shown, ax=all_axes, label="AUM")
+    diverged = any(lost.any() for _, lost in panels.values())
+    if diverged:
+        fig.legend([Rectangle((0, 0), 1, 1, **HATCHED)], ["a run diverged there"], loc="outside upper right")
+    return finish(fig, title, records, "mean of the seeds that ended well at a pair", lost_too=diverged)
+
+
+def aum_grid(runs: Sequence[Record]) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """Return the mean AUM of each pair of lambdas (lambda2, lambda3), NaN where none has it, and where a run lacks it.
+
+    A run that diverged at some pairs keeps the numbers of the others.
+    """
+    p = runs[0].params
+    names = [[f"aum_{a}_{b}" for b in p["grid3"]] for a in p["grid2"]]
+    kept = [[[r.metrics[name] for r in runs if name in r.metrics] for name in row] for row in names]
+    grid = np.array([[np.mean(cell) if cell else np.nan for cell in row] for row in kept])
+    return grid, np.array([[len(cell) < len(runs) for cell in row] for row in kept])
 
 
 FIGURES: dict[str, Callable[[Sequence[Record], str], Figure]] = {

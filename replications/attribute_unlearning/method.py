@@ -50,25 +50,37 @@ def detachment(
 
     R(x|h) stands for -I(h, x), the contrastive losses for -I(h, y) and -I(h, z) (section 3.2.3). The attribute's head
     always learns to read z; Phi alone receives lambda3 times that loss with its sign turned, which is gradient reversal
-    (D2). Phi is not pushed beyond a head that sees nothing: ln(N - 1) for collapsed features, ln C for ``entropy``
-    (a cross-entropy head instead of a contrastive one).
+    (D2). Phi is not pushed beyond a head that sees nothing: :func:`blind_contrast`, or ln C for ``entropy`` (a
+    cross-entropy head instead of a contrastive one). ``literal`` turns no sign and has no such ceiling: a fresh head
+    costs more than a blind one, and there the printed term would have no gradient.
     """
     to_x = reconstruction_error(nets["decoder"](h), x)  # R_omega(x | h)
     to_y = supcon(nets["task_head"](h), y, TEMPERATURE)
     read = nets["attribute_head"](h)
+    blind: float | Tensor
     if entropy:
         to_z, blind = cross_entropy(read.float(), z), math.log(read.shape[1])
     else:
-        to_z, blind = supcon(read, z, TEMPERATURE), math.log(len(z) - 1)
+        to_z = supcon(read, z, TEMPERATURE)
+        blind = blind_contrast(z).to(to_z.dtype)
     routes = [
         Route(lambdas.l1 * to_x, to=("extractor", "decoder"), name="reconstruction"),
         Route(lambdas.l2 * to_y, to=("extractor", "task_head"), name="task_contrast"),
         Route(to_z, to=("attribute_head",), name="attribute_contrast"),
     ]
     if lambdas.l3:
-        sign = 1.0 if lambdas.literal else -1.0
-        routes.append(Route(sign * lambdas.l3 * to_z.clamp(max=blind), to=("extractor",), name="detachment"))
+        term = to_z if lambdas.literal else -to_z.clamp(max=blind)
+        routes.append(Route(lambdas.l3 * term, to=("extractor",), name="detachment"))
     return routes
+
+
+def blind_contrast(z: Tensor) -> Tensor:
+    """Return SupCon, a scalar, of a head that sees nothing (all rows the same) on a batch's labels ``z (n,)``.
+
+    ln(N - 1) an anchor; one that is alone of its class counts as 0, in the loss as here.
+    """
+    paired = (z[:, None] == z).sum(1) > 1
+    return paired.double().mean() * math.log(len(z) - 1)
 
 
 def task(classifier: nn.Module, h: Tensor, y: Tensor, end_to_end: bool = False) -> Route:

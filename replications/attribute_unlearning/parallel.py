@@ -29,7 +29,6 @@ from common.training.arrange import prepare_for_convolutions
 from common.training.machine import Machine
 from common.training.progress import Progress
 from common.training.seeding import generator
-from common.workflow.config import ConfigError
 from common.workflow.job import Job, Outcome
 from common.workflow.job import main as run_job
 from replications.attribute_unlearning import networks
@@ -198,15 +197,9 @@ def one_seed(p: Mapping[str, Any], seed: int, machine: Machine, progress: Progre
 
 
 def run(job: Job, seeds: list[int]) -> tuple[dict[int, Outcome], Origin, str]:
-    """Measure every seed's network in turn.
-
-    Raises:
-        ConfigError: A setting is none that is known, or a round has one step only: nothing runs at once in it.
-    """
+    """Measure every seed's network in turn."""
     p = job.config.params
     check(job.config.cell.experiment, p)
-    if p["steps"] < 2:
-        raise ConfigError(f"parallel: steps is {p['steps']}: nothing runs side by side in less than 2")
     machine = prepare_for_convolutions(job.config.device, job.config.precision)
     cell = job.config.cell
     progress = Progress(

@@ -14,6 +14,7 @@ from common.results import Record
 from common.results.select import ended_well, of
 
 Pictures = list[NDArray[np.float64]]
+GENDER = {"Male": " (gender)"}  # CelebA's name for it
 
 
 def series(record: Record, name: str, channels: int = 3) -> Pictures:
@@ -66,7 +67,8 @@ def gradcam_figure(records: Sequence[Record], title: str) -> Figure:
 def reconstruction_figure(records: Sequence[Record], title: str) -> Figure:
     """Draw Figure 4: images, and what a decoder rebuilds from h before and after unlearning, with the mean PSNR.
 
-    Of the lowest seed that ended well both times (another one has other images); without one there is a KeyError.
+    Of the lowest seed that ended well both times (another one has other images); without one there is a KeyError. The
+    records of the networks themselves (celeba) say what was trained, and on pictures of which size.
     """
     runs = {v: {r.seed: r for r in ended_well(of(records, "reconstruction", v))} for v in ("before", "unlearn")}
     both = runs["before"].keys() & runs["unlearn"].keys()
@@ -79,4 +81,14 @@ def reconstruction_figure(records: Sequence[Record], title: str) -> Figure:
     fig, axes = stacked(3, len(rows["input"]))
     for ax, (label, pictures) in zip(axes, rows.items(), strict=True):
         strip(ax, pictures, label)
-    return finish(fig, title, list(by.values()), "PSNR: mean over the test images")
+    notes = "rows as in the paper: input, before, after", "PSNR: mean over the test images"
+    return finish(fig, title, list(by.values()), trained_as(of(records, "celeba", "unlearn")), *notes)
+
+
+def trained_as(trainings: Sequence[Record]) -> str:
+    """Return what was kept and what unlearnt, by which network, at which size and for how long; all seeds are alike."""
+    if not trainings:
+        raise KeyError("celeba/unlearn: what was trained")
+    p = trainings[0].params
+    network = f"ResNet-{p['depths'][0]}, {p['side']}x{p['side']}, {p['epochs']} epochs"
+    return f"{network}, task {p['task']}, unlearnt attribute {p['attribute']}{GENDER.get(p['attribute'], '')}"

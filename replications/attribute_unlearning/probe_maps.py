@@ -27,6 +27,7 @@ from common.workflow.job import main as run_job
 from replications.attribute_unlearning import area
 from replications.attribute_unlearning.cell import CellAtWork, named
 from replications.attribute_unlearning.data import UNIT
+from replications.attribute_unlearning.settings import check
 from replications.attribute_unlearning.training import READ_BATCH, frozen
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -78,6 +79,7 @@ class Attention(CellAtWork):
 
     def __init__(self, job: Job, seeds: list[int]) -> None:
         self.own = job.config.params
+        check(job.config.cell.experiment, self.own)
         self.cells = {cell.split("/")[1]: cell for cell in job.config.needs}
         super().__init__(job, seeds, job.needed(self.cells["area"], seeds[0]).params)
         self.progress = self.expect(len(self.cells))

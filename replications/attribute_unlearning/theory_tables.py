@@ -11,12 +11,21 @@ from common.results.tables import spread
 
 # statement, metric, cases a chain
 LEMMAS = (
-    ("Lemma 3.1, β ≥ γ (printed), z = ŝ and z coarser: L ≤ L̄", "bound_printed", 2),
-    ("Lemma 3.1, β < γ (unlearns), z = ŝ: L ≤ L̄", "bound_unlearn_same", 1),
-    ("Lemma 3.1, β < γ (unlearns), z coarser than ŝ: L ≤ L̄", "bound_unlearn_coarse", 1),
+    ("Lemma 3.1, β ≥ γ (printed), z = ŝ and z coarser than s: L ≤ L̄", "bound_printed", 2),
+    ("Lemma 3.1, β ≥ γ, z = s: L ≤ L̄", "bound_printed_s", 1),
     ("Lemma 3.1, β ≥ γ, z determines y: L ≤ L̄", "bound_class", 1),
-    ("Lemma 3.2 as printed, β ≥ γ: gap ≤ eq. (4)", "gap_printed", 2),
-    ("Lemma 3.2 corrected, either sign: gap ≤ αβ[I(x,y) − I(h,y)] + α(β − γ)[I(h,ŝ) − I(h,z)]", "gap_corrected", 4),
+    ("Lemma 3.1, β < γ (unlearns), z = ŝ: L ≤ L̄", "bound_unlearn_same", 1),
+    ("Lemma 3.1, β < γ, z = s: L ≤ L̄", "bound_unlearn_s", 1),
+    ("Lemma 3.1, β < γ, z coarser than s: L ≤ L̄", "bound_unlearn_coarse", 1),
+    ("Lemma 3.2 as printed, β ≥ γ, z = ŝ and z coarser than s: gap ≤ eq. (4)", "gap_printed", 2),
+    ("Lemma 3.2 as printed, β ≥ γ, z = s: gap ≤ eq. (4)", "gap_printed_s", 1),
+    (
+        "Lemma 3.2 corrected, either sign, z = ŝ and z coarser than s: "
+        "gap ≤ αβ[I(x,y) − I(h,y)] + α(β − γ)[I(h,ŝ) − I(h,z)]",
+        "gap_corrected",
+        4,
+    ),
+    ("Lemma 3.2 corrected, either sign, z = s", "gap_corrected_s", 2),
 )
 WAYS = {  # name, and the ending of its ratios
     "raw": ("end to end (raw)", None),

@@ -203,8 +203,8 @@ def folder(root, tmp_path):
         ),
         ("name: infoshape", "name: other", ["does not match its folder"]),
         (
-            "readings: [repository]",
-            "readings: [repositery]",
+            "readings: [batched, repository]",
+            "readings: [batched, repositery]",
             ["readings: no experiment has a variant 'repositery'", "did you mean 'repository'"],
         ),
         (

@@ -354,7 +354,7 @@ class TestRecord:
         file = tmp_path / "config.json"
         file.write_text(config.model_dump_json(), encoding="utf-8")
         assert parallel.main([str(file), "--results", str(tmp_path)]) == 1
-        assert "parallel: steps is 1: nothing runs" in capsys.readouterr().err
+        assert "parallel: steps: 1; valid: a whole number, 2 or more (nothing runs" in capsys.readouterr().err
         assert not record_path(tmp_path, config.cell, 0).exists()
 
     def test_the_load_before_is_not_this_job_s_own(self, tmp_path, monkeypatch):

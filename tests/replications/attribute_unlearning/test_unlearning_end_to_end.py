@@ -15,7 +15,7 @@ from common.results import Cell, store
 from common.training.checkpoint import load_tensors
 from common.workflow.dag import Dag
 from common.workflow.resolve import default_settings, resolve
-from replications.attribute_unlearning import attacker, experiment, figures, method, networks, tables
+from replications.attribute_unlearning import attacker, evaluate, experiment, figures, method, networks, tables
 
 NAME = "attribute_unlearning"
 TINY = {f"{NAME}.lemmas.drawn": 60}
@@ -165,6 +165,38 @@ def test_an_interrupted_grid_takes_its_pairs_up(root, tmp_path, monkeypatch):
     assert not list((tmp_path / "cut").rglob(".checkpoint*"))
 
 
+def test_pairs_that_diverge_cost_the_others_nothing(root, tmp_path, monkeypatch):
+    """Of four, one in its training and one in its attack: the record says so and keeps the other two."""
+    plan = plan_of(root, "quick", TINY)
+    monkeypatch.setattr(networks, "resnet_encoder", narrow)
+    assert run(plan, "lambdas/l5", tmp_path / "whole") == 0
+    detachment, fit = method.detachment, attacker.fit
+
+    def trained(*arguments):
+        routes = detachment(*arguments)
+        l2, l3 = arguments[5].l2, arguments[5].l3
+        bad = torch.nan if (l2, l3) == (0.1, 2.0) else 1.0
+        return [method.Route(route.loss * bad, to=route.to, name=route.name) for route in routes]
+
+    def attacked(turns, name, *arguments):
+        with monkeypatch.context() as patch:
+            if "2.0, 2.0" in name:
+                patch.setattr(attacker, "cross_entropy", lambda logits, _: logits.sum() * torch.nan)
+            return fit(turns, name, *arguments)
+
+    monkeypatch.setattr(method, "detachment", trained)
+    monkeypatch.setattr(attacker, "fit", attacked)
+    assert run(plan, "lambdas/l5", tmp_path / "some") == 0
+    whole, some = (record(tmp_path / folder, "lambdas/l5") for folder in ("whole", "some"))
+    assert (whole["status"], some["status"]) == ("ok", "diverged")
+    one, other = some["message"].split("; ")
+    assert one.startswith("lambda2 0.1, lambda3 2.0: step ")
+    assert other.startswith("lambda2 2.0, lambda3 2.0: attack: step ")
+    kept = {f"{name}_{pair}" for name in ("aum", "efficacy", "fidelity") for pair in ("0.1_0.1", "2.0_0.1")}
+    assert some["metrics"] == {name: whole["metrics"][name] for name in kept}
+    assert {"aum_best", "fidelity_mean"} <= set(whole["metrics"]), "a summary is of a whole grid"
+
+
 @pytest.mark.parametrize("cell", ["reconstruction/before", "celeba_attack/before"])
 def test_what_diverges_at_once_on_a_frozen_network_leaves_a_record(cell, root, tmp_path, monkeypatch):
     plan = plan_of(root, "quick", TINY)
@@ -217,6 +249,27 @@ def test_without_the_attribute_s_network_nothing_is_trained_on_the_area(root, tm
     assert trained["message"].startswith("attribute: ")
     assert not [name for name in trained["series"] if name.endswith("r18")]
     assert (attacked["metrics"], attacked["message"]) == ({}, f"cifar10/area: {trained['message']}")
+
+
+@pytest.mark.parametrize(("data", "attribute"), [("celeba", 2), ("fairface", 7)])
+def test_attackers_may_meet_the_rows_as_the_set_has_them(data, attribute, root, tmp_path, monkeypatch):
+    plan = plan_of(root, "quick", TINY)
+    monkeypatch.setattr(networks, "resnet_encoder", narrow)
+    seen, true = [], attacker.fit
+
+    def fit(turns, name, extractor, part, *arguments):
+        seen.append(torch.bincount(part["z"], minlength=attribute).tolist())
+        return true(turns, name, extractor, part, *arguments)
+
+    monkeypatch.setattr(evaluate.attacker, "fit", fit)
+    for cell in (f"{data}/before", f"{data}_attack/before", f"{data}_natural_attack/before"):
+        assert run(plan, cell, tmp_path) == 0
+    balanced, natural = (record(tmp_path, f"{data}{name}/before")["metrics"] for name in ("_attack", "_natural_attack"))
+    assert len(set(seen[0])) == 1
+    assert len(set(seen[1])) > 1
+    assert balanced["chance_r18"] == pytest.approx(1 / attribute)
+    assert natural["chance_r18"] > 1 / attribute, "a guess of the commonest class, on the rows that efficacy is of"
+    assert f"{data}_natural_attack/before" not in Dag(plan, NAME).wanted, "on request"
 
 
 class TestFromBefore:

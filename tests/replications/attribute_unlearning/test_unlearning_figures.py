@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from matplotlib import pyplot as plt
 
-from replications.attribute_unlearning.figures import METHODS, aum_bars
+from replications.attribute_unlearning.figures import METHODS, aum_bars, heat_maps
 from replications.attribute_unlearning.pictures import gradcam_figure, reconstruction_figure
 from tests.handmade import made
 
@@ -50,6 +50,53 @@ class TestBars:
         assert [text.get_text() for text in legend.get_texts()] == list(METHODS.values())
 
 
+class TestHeatMaps:
+    """Figure 6 on a grid of two by two; a pair without a number diverged."""
+
+    @staticmethod
+    def run(l1, *aum, seed=0):
+        pairs = ("0.5_0.5", "0.5_2.0", "2.0_0.5", "2.0_2.0")
+        found = {f"aum_{name}": value for name, value in zip(pairs, aum, strict=True) if value is not None}
+        grid = {"grid2": [0.5, 2.0], "grid3": [0.5, 2.0]}
+        record = made("lambdas", f"l{l1:g}", seed, metrics=found, params={"lambda1": l1, **grid})
+        return lost(record) if None in aum else record
+
+    def test_one_scale_of_colours_for_both_panels_and_a_bar_that_tells_it(self):
+        fig = heat_maps([self.run(5.0, *[0.8] * 4), self.run(2.5, *[0.4] * 4)], "t")
+        left, right, bar = fig.axes
+        assert [axes.get_title(loc="left") for axes in (left, right)] == ["λ1 = 5", "λ1 = 2.5"]
+        for axes in (left, right):
+            assert axes.images[0].get_clim() == pytest.approx((0.39, 0.81))
+        assert bar.get_ylim() == pytest.approx((0.39, 0.81))
+        assert bar.get_ylabel() == "AUM"
+        assert not [*left.patches, *right.patches, *fig.legends]
+
+    def test_a_pair_that_diverged_costs_no_other_its_number(self):
+        """One seed: its whole map was lost once, and drawn as a panel of nothing."""
+        fig = heat_maps([self.run(5.0, 0.6, 0.7, 0.8, None)], "t")
+        axes = fig.axes[0]
+        shown = np.ma.filled(axes.images[0].get_array(), np.nan)
+        np.testing.assert_array_equal(shown, [[0.6, 0.7], [0.8, np.nan]])
+        assert [text.get_text() for text in axes.texts] == ["0.600", "0.700", "0.800"]
+        (mark,) = axes.patches
+        assert (mark.get_x(), mark.get_y(), mark.get_hatch()) == (0.5, 0.5, "////")
+        (legend,) = fig.legends
+        assert [text.get_text() for text in legend.get_texts()] == ["a run diverged there"]
+        told = " ".join(fig.get_supxlabel().split())
+        assert "· 1 seed ·" in told
+        assert "1 record(s) diverged or failed" in told
+
+    def test_of_two_seeds_the_one_that_ended_well_is_shown_and_the_cell_is_marked(self):
+        runs = [self.run(5.0, *[0.8] * 4), self.run(5.0, 0.6, 0.7, 0.8, None, seed=1)]
+        axes = heat_maps(runs, "t").axes[0]
+        np.testing.assert_allclose(axes.images[0].get_array(), [[0.7, 0.75], [0.8, 0.8]])
+        assert [(mark.get_x(), mark.get_y()) for mark in axes.patches] == [(0.5, 0.5)]
+
+    def test_no_pair_at_all_is_said(self):
+        with pytest.raises(KeyError, match="no pair of lambdas ended well"):
+            heat_maps([self.run(5.0, *[None] * 4), self.run(2.5, *[None] * 4)], "t")
+
+
 def pictures(**values):
     """Return series of two pictures each, all pixels of a value."""
     return {
@@ -79,6 +126,13 @@ class TestGradcam:
             gradcam_figure([lost(self.run(0, 255))], "t")
 
 
+TRAINED = made(
+    "celeba",
+    "unlearn",
+    params={"depths": [18], "side": 32, "epochs": 8, "task": "Smiling", "attribute": "Male"},
+)
+
+
 class TestReconstruction:
     @staticmethod
     def run(variant, seed, value):
@@ -87,10 +141,19 @@ class TestReconstruction:
 
     def test_of_the_lowest_seed_that_ended_well_both_times(self):
         runs = [self.run("before", seed, 51 * seed) for seed in (0, 1, 2)]
-        runs += [lost(self.run("unlearn", 0, 0)), self.run("unlearn", 1, 102), self.run("unlearn", 2, 153)]
+        runs += [lost(self.run("unlearn", 0, 0)), self.run("unlearn", 1, 102), self.run("unlearn", 2, 153), TRAINED]
         fig = reconstruction_figure(runs, "t")
         assert [shown(fig, row) for row in range(3)] == pytest.approx([0.2, 0.2, 0.4])
         assert [axes.get_ylabel() for axes in fig.axes] == ["input", "before\n21.0 dB", "after\n21.0 dB"]
+
+    def test_the_caption_names_what_was_trained_and_the_order_of_the_rows(self):
+        fig = reconstruction_figure([self.run("before", 0, 0), self.run("unlearn", 0, 0), TRAINED], "t")
+        told = " ".join(fig.get_supxlabel().split())
+        assert "ResNet-18, 32x32, 8 epochs, task Smiling, unlearnt attribute Male (gender)" in told
+        assert "rows as in the paper: input, before, after" in told
+        assert "variant before, unlearn" in told, "of the decoders, not of the training that names them"
+        with pytest.raises(KeyError, match="celeba/unlearn"):
+            reconstruction_figure([self.run("before", 0, 0), self.run("unlearn", 0, 0)], "t")
 
     def test_no_such_seed_is_said(self):
         runs = [lost(self.run("before", 0, 0)), self.run("before", 1, 0), self.run("unlearn", 0, 0)]

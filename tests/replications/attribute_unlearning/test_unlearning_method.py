@@ -164,6 +164,65 @@ class TestRouting:
         assert losses["attribute_contrast"] > math.log(15)
         assert losses["detachment"] == pytest.approx(-math.log(15))
 
+    def test_the_printed_sign_has_no_ceiling(self, root):
+        """A fresh head of the protocol costs more than a blind one: clamped, the printed term would not move Phi."""
+        p = resolve_params(load_paper(root, "attribute_unlearning"), "celeba", "literal", "quick", {})
+        nets = networks.model(p, 18, 0, (2, 2), CPU)
+        x = torch.rand(64, 3, 16, 16, generator=torch.Generator().manual_seed(0))
+        y, z = torch.arange(64) % 2, torch.arange(64) // 2 % 2
+        h = nets["extractor"](x)
+        for literal in (True, False):
+            weights = method.Lambdas(0.0, 0.0, 1.0, literal)
+            found = {r.name: r.loss for r in method.detachment(nets, h, x, y, z, weights)}
+            assert found["attribute_contrast"].item() > math.log(63)
+            (gradient,) = torch.autograd.grad(found["detachment"], h, retain_graph=True)
+            assert bool(gradient.abs().max() > 0) == literal
+
+
+BLIND = [  # labels, and the anchors that have another of their class
+    ([0, 0, 1, 1], 4),
+    ([0, 0, 1, 2], 2),
+    ([0, 0, 0, 1], 3),
+    ([3, 1, 2, 0], 0),
+    ([5, 5], 2),
+]
+
+
+class TestCeiling:
+    @pytest.mark.parametrize(("labels", "paired"), BLIND)
+    def test_a_lone_row_lowers_it_as_it_lowers_the_loss(self, labels, paired):
+        z = torch.tensor(labels)
+        wanted = paired / len(z) * math.log(len(z) - 1)
+        assert method.blind_contrast(z).item() == pytest.approx(wanted)
+        collapsed = normalize(torch.ones(len(z), 5), dim=1)
+        assert supcon(collapsed, z, method.TEMPERATURE).item() == pytest.approx(wanted, abs=1e-6)
+
+    @pytest.mark.parametrize("members", [64, 128, 1024])
+    def test_without_a_lone_row_it_is_what_it_was_to_the_bit(self, members):
+        z = torch.arange(members) % 10
+        ceiling = method.blind_contrast(z).to(torch.float32)
+        assert torch.equal(torch.tensor(100.0).clamp(max=ceiling), torch.tensor(100.0).clamp(max=math.log(members - 1)))
+
+    @pytest.mark.parametrize(
+        ("rows", "moved"),
+        [
+            ([[1.0, 0.4], [1.0, 0.4], [1.0, 0.0], [1.0, -0.4]], True),  # the pair of class 0 is together
+            ([[1.0, 0.05], [1.0, -0.05], [1.0, 0.05], [1.0, -0.05]], False),  # apart: it costs more than blind rows
+        ],
+    )
+    def test_the_extractor_is_pushed_up_to_it_and_no_further(self, rows, moved):
+        """Labels 0, 0, 1, 2: two anchors of four count, so that both losses are below the ln 3 of a single one."""
+        h, z = torch.tensor(rows, requires_grad=True), torch.tensor([0, 0, 1, 2])
+        nets = {"decoder": lambda h: h} | dict.fromkeys(("task_head", "attribute_head"), lambda h: normalize(h, dim=1))
+        routes = method.detachment(nets, h, torch.rand(4, 2), z, z, method.Lambdas(0.0, 0.0, 1.0))
+        found = {r.name: r.loss for r in routes}
+        seen, blind = found["attribute_contrast"].item(), math.log(3) / 2
+        assert (seen < blind) == moved
+        assert seen < math.log(3)
+        assert found["detachment"].item() == pytest.approx(-min(seen, blind))
+        (gradient,) = torch.autograd.grad(found["detachment"], h)
+        assert bool(gradient.abs().max() > 1e-3) == moved
+
 
 class TestDirection:
     def test_one_step_of_each_player_moves_the_loss_its_own_way(self, small):

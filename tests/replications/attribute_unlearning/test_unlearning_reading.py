@@ -22,7 +22,7 @@ TURNS = SimpleNamespace(run=lambda _, trainer: trainer)
 @pytest.fixture
 def work():
     found = object.__new__(evaluate.Attacks)
-    found.own, found.machine = {"probe_images": 6, "patience": 1, "most_epochs": 1}, CPU
+    found.own, found.machine = {"sets": "balanced", "probe_images": 6, "patience": 1, "most_epochs": 1}, CPU
     found.turns = found.progress = None
     found.pictures = SimpleNamespace(classes=(2, 5), floor_known=True)
     return found
@@ -51,6 +51,38 @@ def test_efficacy_is_the_attackers_accuracy_on_the_balanced_test_rows(work, monk
     # a task that tells ten classes 4 : 6, right in 0.95: 0.1 + (0.4 - 0.05) / 4
     assert found["floor"] == pytest.approx(0.1875)
     assert message == ""
+
+
+def test_on_natural_rows_a_guess_is_of_the_commonest_class(work, monkeypatch):
+    work.own = {**work.own, "sets": "natural"}
+    trainer = SimpleNamespace(status=lambda: ("ok", ""), history={"attacker": [[1.0]]})
+    monkeypatch.setattr(attacker, "fit", lambda *_: SimpleNamespace(trainer=trainer))
+    monkeypatch.setattr(attacker, "accuracies", lambda *_: (0.5, 0.5))
+    found, *_ = work.resnet({"extractor": None}, {**PARTS, "test": {"z": torch.tensor([3, 3, 3, 1])}}, 18, 0, 0.95)
+    assert (found["chance"], found["majority"]) == (0.75, 0.75)
+    found, *_ = work.resnet({"extractor": None}, {**PARTS, "test": {"z": torch.tensor([3, 3, 2, 1])}}, 18, 0, 0.95)
+    assert (found["chance"], found["majority"]) == (0.5, 0.75), "of the rows that efficacy is of; of the test set"
+
+
+@pytest.mark.parametrize("sets", ["balanced", "natural"])
+def test_rows_are_drawn_as_the_cell_says(work, sets):
+    asked = []
+    work.own = {"sets": sets, "train_images": 20, "test_images": 10}
+    draws = {name: lambda *a, name=name: asked.append((name, *a)) or [] for name in ("balanced", "natural")}
+    work.pictures, work.p = SimpleNamespace(**draws, rows=lambda *_: [], part=lambda *_: {}), {"method": "before"}
+    assert set(work.parts(3, {})) == {"train", "test", "natural"}
+    assert asked == [(sets, "train", 3, 20), (sets, "test", 3, 10)]
+
+
+def test_natural_rows_are_a_draw_of_the_whole_split():
+    found = SimpleNamespace(splits={"train": np.arange(100), "test": np.arange(100, 150)})
+    pictures = Pictures(found, {"train_images": 20, "test_images": 50})
+    first, again, other = (pictures.natural("train", seed, 30).tolist() for seed in (0, 0, 1))
+    assert first == again != other
+    assert len(set(first)) == 30
+    assert first != sorted(first), "fresh attackers take the first so many"
+    assert set(first) - set(pictures.rows("train", 0).tolist()), "not bound to what the network saw"
+    assert sorted(pictures.natural("test", 0, 1000).tolist()) == list(range(100, 150))
 
 
 def test_fresh_attackers_learn_from_training_rows_at_both_places_and_are_judged_on_test_rows(work, monkeypatch):

@@ -41,8 +41,24 @@ def test_every_cell_as_it_is_configured_passes(root, scale):
         ({"share": 1.5}, "share: 1.5; valid: 0 to 1, of an image's area"),
         ({"share": -0.1}, "share: -0.1; valid: 0 to 1, of an image's area"),
         ({"lambda3": -1.0}, "lambda3: -1.0; valid: 0 or more"),
-        ({"batch": 1}, "batch: 1; valid: 2 or more"),
-        ({"epochs": 0}, "epochs: 0; valid: 1 or more"),
+        ({"batch": 1}, "batch: 1; valid: a whole number, 2 or more"),
+        ({"epochs": 0}, "epochs: 0; valid: a whole number, 1 or more"),
+        ({"epochs": 1.5}, "epochs: 1.5; valid: a whole number, 1 or more"),
+        ({"lr": -1}, "lr: -1; valid: above 0"),
+        ({"lr": 0}, "lr: 0; valid: above 0"),
+        ({"attack_lr": 0.0}, "attack_lr: 0.0; valid: above 0"),
+        ({"crop": -1}, "crop: -1; valid: a whole number, 0 or more"),
+        ({"side": 0}, "side: 0; valid: a whole number, 1 or more"),
+        ({"weight_decay": -1e-4}, "weight_decay: -0.0001; valid: 0 or more"),
+        ({"momentum": 1.0}, "momentum: 1.0; valid: between 0 and 1"),
+        ({"momentum": 0}, "momentum: 0; valid: between 0 and 1"),
+        ({"warm_up": 1.0}, "warm_up: 1.0; valid: 0 or more, below 1, of all steps"),
+        ({"warm_up": -0.1}, "warm_up: -0.1; valid: 0 or more"),
+        ({"cache_mb": -1}, "cache_mb: -1; valid: 0 or more"),
+        ({"probe_images": 0}, "probe_images: 0; valid: a whole number, 1 or more"),
+        ({"literal": "yes"}, "literal: 'yes'; valid: False, True"),
+        ({"sets": "equal"}, "sets: 'equal'; valid: balanced, natural"),
+        ({"share": "0.3"}, "share: '0.3'; valid: 0 to 1, of an image's area"),
     ],
 )
 def test_what_no_cell_knows_is_named(p, told):
@@ -55,9 +71,29 @@ def test_what_no_cell_knows_is_named(p, told):
     assert message.partition("valid")[2] == told.partition("valid")[2]
 
 
+CLOCK = {"images": 20, "batch": 4, "steps": 2, "rounds": 1, "warm_up": 0}
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"images": 3}, "images: 3; valid: the batch or more (4): an epoch is whole batches"),
+        ({"rounds": 0}, "rounds: 0; valid: a whole number, 1 or more"),
+        ({"steps": 1}, "steps: 1; valid: a whole number, 2 or more (nothing runs side by side in a round of one)"),
+        ({"steps": 2.5}, "steps: 2.5; valid: a whole number, 2 or more (nothing runs side by side in a round of one)"),
+        ({"warm_up": 0.5}, "warm_up: 0.5; valid: a whole number, 0 or more (of steps)"),
+    ],
+)
+def test_a_clock_that_would_say_nothing_is_named(change, told):
+    with pytest.raises(ConfigError) as raised:
+        check("parallel", CLOCK | change)
+    assert str(raised.value) == f"parallel: {told}"
+
+
 def test_the_ends_of_a_range_are_valid():
-    check("cifar10", {"share": 0.0, "lambda1": 0.0, "batch": 2, "epochs": 1, "probed": []})
+    check("cifar10", {"share": 0.0, "lambda1": 0.0, "batch": 2, "epochs": 1, "probed": [], "warm_up": 0.0, "crop": 0})
     check("cifar10", {"share": 1.0})
+    check("parallel", CLOCK | {"images": 4})
     check_grid("lambdas", GRID)
 
 
@@ -86,7 +122,7 @@ def test_a_training_goes_on_from_the_network_it_asks_for():
 
 def test_a_reconstruction_s_own_settings_are_looked_at_before_what_it_reads():
     config = SimpleNamespace(params={"epochs": 0}, cell=SimpleNamespace(experiment="reconstruction"), needs=())
-    with pytest.raises(ConfigError, match="reconstruction: epochs: 0; valid: 1 or more"):
+    with pytest.raises(ConfigError, match="reconstruction: epochs: 0; valid: a whole number, 1 or more"):
         reconstruction.run(SimpleNamespace(config=config), [0])
 
 
@@ -99,6 +135,10 @@ def test_a_reconstruction_s_own_settings_are_looked_at_before_what_it_reads():
         ("lambdas/l5", {"lambdas.stage": "stage9"}, "lambdas: stage: 'stage9'; "),
         ("lambdas/l5", {"lambdas.depths": [18, 34]}, "lambdas: depths: [18, 34]; "),
         ("parallel/r18", {"parallel.stem": "foo"}, "parallel: stem: 'foo'; "),
+        ("parallel/r18", {"parallel.images": 4, "parallel.batch": 8}, "parallel: images: 4; "),
+        ("parallel/r18", {"parallel.rounds": 0}, "parallel: rounds: 0; "),
+        ("cifar10/before", {"cifar10.lr": 0}, "cifar10: lr: 0; "),
+        ("fairface/before", {"fairface.side": 0}, "fairface: side: 0; "),
     ],
 )
 def test_every_kind_of_job_says_so_in_one_line(cell, setting, told, root, tmp_path, capsys):

@@ -24,10 +24,10 @@ def record(experiment, variant, seed, metrics):
 def test_lemmas_as_they_are_counted():
     runs = [record("lemmas", "exact", seed, lemmas.one_seed(seed, {"drawn": 100}).metrics) for seed in (0, 1)]
     table = theory_tables.lemmas(runs)
-    assert table["verdict"].tolist() == ["holds", "holds", "fails", "fails", "fails", "holds"]
-    assert table["of"].tolist() == ["8480", "4240", "4240", "4240", "8480", "16960"]
+    assert table["verdict"].tolist() == ["holds"] * 2 + ["fails"] + ["holds"] + ["fails"] * 4 + ["holds"] * 2
+    assert table["of"].tolist() == ["8480", *["4240"] * 5, "8480", "4240", "16960", "8480"]
     assert table["worst excess (nats)"][0] == "0.000"
-    assert float(table["worst excess (nats)"][4]) > 0.5
+    assert float(table["worst excess (nats)"][6]) > 0.5
 
 
 def parallel_metrics(streams):
