@@ -29,6 +29,7 @@ from replications.infoshape.sample import Sample, draw, origin
 from replications.infoshape.settings import check, check_kept
 
 ROOT = Path(__file__).resolve().parents[2]
+READ = {"bounds": "encoder_a", "bounds_b": "encoder_b", "bounds_c": "encoder_c"}  # whose codes, for the plan's errors
 
 
 def run(job: Job, seeds: list[int]) -> tuple[dict[int, Outcome], Origin, str]:
@@ -57,7 +58,7 @@ def run(job: Job, seeds: list[int]) -> tuple[dict[int, Outcome], Origin, str]:
 def work(experiment: str, p: dict[str, Any]) -> Work:
     """Return the optimiser steps and operations of one seed, for the plan."""
     if "shown_epochs" in p:  # the plan gives the settings of the cell that is read beside a job's own
-        check_kept(experiment, p, "encoder_a", {*p["shown_epochs"], p["encoder_epochs"]})
+        check_kept(experiment, p, READ[experiment], {*p["shown_epochs"], p["encoder_epochs"]})
     rows = round(2 * p["n_per_class"] * (1 - p["test_share"]))
     passes = len(p["states"]) * p["epochs"]
     return Work(passes * probe_batches(p), passes * rows * 6 * p["hidden"] * 4)

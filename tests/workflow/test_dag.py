@@ -16,7 +16,6 @@ TINY = (
     "infoshape.closed_forms.n_per_class=500,"
     "infoshape.failures.rows=200,infoshape.failures.batch=20,infoshape.failures.iterations=4,"
     "infoshape.staircase.steps=10,infoshape.staircase.judged=5,infoshape.staircase.shown_every=5,"
-    "infoshape.bounds.n_per_class=200,infoshape.bounds.batch=80,infoshape.bounds.epochs=3,"
     "infoshape.attacker.n_per_class=200,infoshape.attacker.batch=80,infoshape.attacker.epochs=2,"
     "infoshape.channel.n_per_class=200,infoshape.channel.judged=100,"
     "infoshape.channel_linear.n_per_class=200,infoshape.channel_linear.batch=100,infoshape.channel_linear.passes=2,"
@@ -25,6 +24,8 @@ TINY = (
     "infoshape.alternatives.utility_steps=2,infoshape.alternatives.final_batches=2,"
     "infoshape.alternatives.probe_batch=80,infoshape.alternatives.probe_epochs=2"
 )
+for name in ("bounds", "bounds_b", "bounds_c"):
+    TINY += "".join(f",infoshape.{name}.{key}" for key in ("n_per_class=200", "batch=80", "epochs=3"))
 for letter in "abcd":
     TINY += "".join(
         f",infoshape.encoder_{letter}.{key}"

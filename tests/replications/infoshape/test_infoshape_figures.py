@@ -180,6 +180,21 @@ def test_the_summary_says_of_how_many_points_its_column_is_and_what_is_penalised
     assert found["last 7 points"][0].startswith("7.")
 
 
+def test_each_utility_of_b_and_c_stands_beside_its_bound_with_its_weights():
+    runs = []
+    for letter, weight in (("b", 10.0), ("c", 100.0)):
+        for seed in (0, 1):
+            p = {"lambda_leakage": weight, "lambda_utility": 1.0, "penalised": False}
+            shaped = {"utility_0": 0.1 + seed / 10, "utility_0_heldout": 0.5}
+            runs.append(made(f"encoder_{letter}", "thesis", seed, metrics=shaped, params=p))
+            judged = {"ce_bound_0": weight + seed, "auc_0": 0.75}
+            runs.append(made(f"bounds_{letter}", "thesis", seed, metrics=judged, params={"states": [0]}))
+    found = tables.pressed(runs)
+    assert list(found["weights"]) == ["10 on I(X;Z), 1 on I(Z;L)", "100 on I(X;Z), 1 on I(Z;L)"]
+    assert list(found["I(Z;L)"]) == ["0.150 ± 0.071"] * 2
+    assert list(found["ce bound"]) == ["10.500 ± 0.707", "100.500 ± 0.707"]
+
+
 class TestPrinted:
     def test_of_a_chart_it_is_dashed_and_in_the_title(self):
         fig = FIGURES["fig3_5a"]([estimate("raw", "mi_xx", seed) for seed in (0, 1)], "t")

@@ -20,7 +20,7 @@ def test_every_cell_as_it_is_configured_passes(root, scale):
         experiment, variant = cell.split("/")
         p = resolve_params(paper, experiment, variant, scale, {})
         check(experiment, p)
-        if experiment == "bounds":
+        if experiment in bounds.READ:
             (needed,) = paper.experiments[experiment].needs_of(variant)
             bounds.work(experiment, {**resolve_params(paper, *needed.split("/"), scale, {}), **p})
 
@@ -150,6 +150,14 @@ class TestStates:
         with pytest.raises(ConfigError) as raised:
             bounds.work("bounds", p | {"states": [0, 7]})
         assert str(raised.value) == f"{self.told})"
+
+    @pytest.mark.parametrize("letter", ["a", "b", "c"])
+    def test_the_encoder_is_named_that_is_read(self, root, letter):
+        name = "bounds" if letter == "a" else f"bounds_{letter}"
+        needs = load_paper(root, "infoshape").experiments[name].needs_of("repository")
+        assert list(needs) == [f"encoder_{letter}/repository"] == [f"{bounds.READ[name]}/repository"]
+        with pytest.raises(ConfigError, match=rf"of encoder_{letter}\)$"):
+            bounds.work(name, {"states": [7], "shown_epochs": [0], "encoder_epochs": 10})
 
     def test_the_job_does_before_it_trains(self, config, tmp_path, monkeypatch):
         path = tmp_path / "kept.safetensors"
