@@ -3,6 +3,15 @@
 import importlib
 
 from common.results import store
+from common.workflow.resolve import default_settings, resolve
+
+
+def quick_job(root, cell, **changed):
+    """Return the job of ``paper/experiment/variant`` at scale quick on stand-ins, ``experiment.key`` set as given."""
+    paper, cell = cell.split("/", maxsplit=1)
+    given = {"scale": "quick", "papers": paper, "data": "standin", "device": "cpu", "seeds": 1}
+    given["set"] = {f"{paper}.{key}": value for key, value in changed.items()}
+    return resolve(root, {**default_settings(root), **given}).job(paper, cell)
 
 
 def refusal(job, folder, capsys):

@@ -1,13 +1,11 @@
 """An unknown setting is one line that names it and what is valid, before anything is loaded or trained."""
 
-import importlib
 from types import SimpleNamespace
 
 import pytest
+from refusals import quick_job, refusal
 
-from common.results import store
 from common.workflow.config import ConfigError, cells_of, load_paper, resolve_params
-from common.workflow.resolve import default_settings, resolve
 from replications.attribute_unlearning import reconstruction
 from replications.attribute_unlearning.settings import check, check_grid, check_start
 
@@ -142,13 +140,6 @@ def test_a_reconstruction_s_own_settings_are_looked_at_before_what_it_reads():
     ],
 )
 def test_every_kind_of_job_says_so_in_one_line(cell, setting, told, root, tmp_path, capsys):
-    given = {"scale": "quick", "papers": NAME, "data": "standin", "device": "cpu", "seeds": 1}
-    given["set"] = {f"{NAME}.{key}": value for key, value in setting.items()}
-    job = resolve(root, {**default_settings(root), **given}).job(NAME, cell)
-    path = store.cell_folder(tmp_path, job.cell) / "config.json"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(job.model_dump_json(), encoding="utf-8")
-    assert importlib.import_module(job.module).main([str(path), "--results", str(tmp_path)]) == 1
-    (line,) = capsys.readouterr().err.strip().splitlines()
+    line = refusal(quick_job(root, f"{NAME}/{cell}", **setting), tmp_path, capsys)
     assert line.startswith(f"{cell}: {told}")
     assert "valid: " in line

@@ -5,10 +5,9 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+from refusals import quick_job, refusal
 
-from common.results import store
 from common.workflow.config import ConfigError, cells_of, load_paper, resolve_params
-from common.workflow.resolve import default_settings, resolve
 from replications.generative_filter import adult, codes, evaluate_adult, settings
 from replications.generative_filter.settings import check, check_batch, check_game, check_one_filter, check_trained
 
@@ -150,14 +149,7 @@ def test_adult_s_budgets_go_with_what_is_released(needs, budgets, told):
     ],
 )
 def test_a_job_says_so_in_one_line(cell, setting, told, root, tmp_path, capsys):
-    given = {"scale": "quick", "papers": NAME, "data": "standin", "device": "cpu", "seeds": 1}
-    given["set"] = {f"{NAME}.{key}": value for key, value in setting.items()}
-    job = resolve(root, {**default_settings(root), **given}).job(NAME, cell)
-    path = store.cell_folder(tmp_path, job.cell) / "config.json"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(job.model_dump_json(), encoding="utf-8")
-    assert importlib.import_module(job.module).main([str(path), "--results", str(tmp_path)]) == 1
-    (line,) = capsys.readouterr().err.strip().splitlines()
+    line = refusal(quick_job(root, f"{NAME}/{cell}", **setting), tmp_path, capsys)
     assert line.startswith(f"{cell}: {told}")
     assert "valid: " in line
 
