@@ -7,7 +7,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from common.evaluation.accepted import write_accepted
-from common.evaluation.claims import Claim
 from common.evaluation.comparison import Comparison
 from common.evaluation.comparison import compare as compare_numbers
 from common.evaluation.corrections import Change, read_corrections, unexplained
@@ -16,7 +15,6 @@ from common.evaluation.judged import judged_path
 from common.evaluation.judged import merged as merged_claims
 from common.evaluation.on_means import judge_on_means
 from common.evaluation.places import places_of
-from common.evaluation.published import Published
 from common.evaluation.reproduced import (
     UnexplainedError,
     accepted_rows,
@@ -28,12 +26,11 @@ from common.evaluation.reproduced import (
 from common.evaluation.reproduced import as_csv as numbers_csv
 from common.evaluation.reproduced import merged as merged_numbers
 from common.evaluation.tables import write_comparison
-from common.workflow.config import PaperConfig, reading_of
+from common.workflow.config import PaperConfig
 from common.workflow.console import CONSOLE, table
 from common.workflow.foreign import foreign_cells, refuse_foreign
-from common.workflow.reading import claims_in
 from common.workflow.resolve import Plan
-from common.workflow.stated import read_stated
+from common.workflow.stated import in_reading
 from common.workflow.uncommitted import refuse_uncommitted
 
 _COLUMNS = ("artefact", "entry", "metric", "published", "reproduced ± sd (n)", "verdict", "direction")
@@ -46,17 +43,6 @@ def comparison_of(plan: Plan, paper: str, reading: str = "") -> Comparison:
     """
     config, published, claims = in_reading(plan.root, plan.papers[paper], reading)
     return compare_numbers(config, published, claims, plan.root / "results", plan.scale)
-
-
-def in_reading(root: Path, config: PaperConfig, reading: str) -> tuple[PaperConfig, list[Published], list[Claim]]:
-    """Return a paper's configuration, printed numbers and claims, their places those of a reading.
-
-    Of the claims those that the reading has a say in.
-    """
-    published, claims = read_stated(root, config)
-    if reading:
-        claims, config = claims_in(claims, config, reading), reading_of(config, reading)
-    return config, published, claims
 
 
 def compare(plan: Plan) -> int:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import difflib
 import math
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -194,15 +195,15 @@ def load_paper(root: Path, name: str, home: str = "replications") -> PaperConfig
 def reading_of(paper: PaperConfig, variant: str) -> PaperConfig:
     """Return the paper with its published values sought in ``variant`` of each experiment that has it.
 
-    Values of experiments without that variant stay where they are.
+    Values of experiments without that variant are left out: a reading has no number for them but the one as written.
     """
 
-    def moved(source: Source) -> Source:
-        has = variant in paper.experiments[source.experiment].variants
-        return source.model_copy(update={"variant": variant}) if has else source
+    def moved(values: Mapping[str, Source]) -> dict[str, Source]:
+        having = {entry: s for entry, s in values.items() if variant in paper.experiments[s.experiment].variants}
+        return {entry: source.model_copy(update={"variant": variant}) for entry, source in having.items()}
 
     artefacts = {
-        name: artefact.model_copy(update={"values": {entry: moved(s) for entry, s in artefact.values.items()}})
+        name: artefact.model_copy(update={"values": moved(artefact.values)})
         for name, artefact in paper.artefacts.items()
     }
     return paper.model_copy(update={"artefacts": artefacts})

@@ -10,14 +10,13 @@ from collections import Counter
 from pathlib import Path
 
 from common.evaluation.accepted import SCALES
-from common.evaluation.claims import OUTCOMES, read_claims
+from common.evaluation.claims import OUTCOMES
 from common.evaluation.judged import Judged, judged_path, read_judged
-from common.evaluation.published import read_published
 from common.evaluation.reproduced import Accepted, read_reproduced
 from common.evaluation.verdicts import VERDICTS
 from common.results.atomic import write_atomically
 from common.workflow.config import ConfigError, load_paper, paper_names
-from common.workflow.reading import claims_in
+from common.workflow.stated import in_reading
 
 MARKS = {name: (f"<!-- {name}: begin (generated) -->", f"<!-- {name}: end -->") for name in ("scoreboard", "claims")}
 
@@ -29,17 +28,16 @@ def table(root: Path) -> str:
         "| --- | --- | --- | --- | --- | ---: |" + " ---: |" * len(VERDICTS),
     ]
     for name in paper_names(root):
-        folder = Path(root) / "replications" / name
-        printed = len(read_published(folder / "published.csv"))
-        found = False
+        config, found = load_paper(root, name), False
         for reading, path in _files(root, name):
-            rows = read_reproduced(path)
+            printed, rows = len(in_reading(root, config, reading)[1]), read_reproduced(path)
             for scale in SCALES:
                 chosen = [row for row in rows if row.scale == scale]
                 if chosen:
                     found = True
                     lines.append(_line(name, reading or "as written", scale, chosen, printed))
         if not found:
+            printed = len(in_reading(root, config, "")[1])
             lines.append(f"| {name} | - | - | - | - | {printed} |" + " 0 |" * (len(VERDICTS) - 1) + f" {printed} |")
     return "\n".join(lines)
 
@@ -51,9 +49,8 @@ def claims_table(root: Path) -> str:
         "| --- | --- | --- |" + " ---: |" * (len(OUTCOMES) + 2) + " --- |",
     ]
     for name in paper_names(root):
-        config, claims = load_paper(root, name), read_claims(Path(root) / "replications" / name / "claims.yaml")
         for reading, path in _files(root, name):
-            total = len(claims_in(claims, config, reading) if reading else claims)
+            total = len(in_reading(root, load_paper(root, name), reading)[2])
             rows = read_judged(judged_path(path))
             for scale in SCALES:
                 chosen = [row for row in rows if row.scale == scale]

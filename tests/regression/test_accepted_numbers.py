@@ -10,8 +10,8 @@ from common.evaluation.on_means import judge_on_means
 from common.evaluation.places import places_of
 from common.evaluation.published import read_published
 from common.evaluation.reproduced import read_reproduced, rejudge
-from common.workflow.agreement import in_reading
 from common.workflow.config import load_paper, paper_names
+from common.workflow.stated import in_reading
 
 ROOT = Path(__file__).resolve().parents[2]
 FILES = sorted(ROOT.glob("replications/*/reproduced*.csv"))

@@ -3,7 +3,7 @@
 import pytest
 
 from common.evaluation.claims import Claim
-from common.workflow.config import PaperConfig
+from common.workflow.config import PaperConfig, reading_of
 from common.workflow.reading import claims_in
 
 SCALES = {"paper": {"seeds": 1}}
@@ -58,3 +58,15 @@ def test_two_metrics_of_one_cell_stay_two():
     (found,) = claims_in([claim], PAPER, "code")
     assert found.quantities["b"].cell == "shown/code"
     assert found.quantities["b"].metric == "after"
+
+
+def test_a_number_that_a_reading_does_not_change_is_not_one_of_it():
+    shown = {
+        "title": "t",
+        "kind": "table",
+        "cells": ["shown/text"],
+        "values": {"e": "shown/text:auc", "f": "apart/text:auc"},
+    }
+    paper = PAPER.model_copy(update={"artefacts": {"t": PAPER.artefacts["t"].model_validate(shown)}})
+    values = reading_of(paper, "code").artefacts["t"].values
+    assert {entry: source.variant for entry, source in values.items()} == {"e": "code"}
