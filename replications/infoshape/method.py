@@ -31,8 +31,10 @@ def statistics_network(d_x: int, d_z: int, generators: Generators) -> StackedJoi
 
 
 class ReMINE(RemineObjective):
-    """Algorithm 2's objective, eq. (3.4) with d(a, C) = weight (a - C)^2; C = 0 and weight 0.1 in section 3.4.3.
+    """Algorithm 2's objective, eq. (3.4): E_P[T] - log E_Q[e^T] - d(log E_Q[e^T], C), d(a, C) = weight (a - C)^2.
 
+    P are joint pairs of one batch, Q its marginal ones; C = 0 and weight 0.1 in section 3.4.3. The value of a fit is
+    the mean of the first two terms over batches; Algorithm 2's window over e^T is not (D20).
     With ``ema`` the log partition's gradient has MINE's moving average (eq. (3.3), rate 0.01) as denominator, and
     the penalty flows through the same corrected term: the repository's reading (D5).
     """
