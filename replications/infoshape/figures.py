@@ -39,9 +39,14 @@ def chart(
 ) -> str:
     """Draw one ReMINE chart, its bound dotted, the printed value dashed; return what its title says of the latter.
 
-    The bound's name stands above its end, or ``aside`` the panel.
+    The bound's name stands above its end, or ``aside`` the panel. Without a curve the panel says so: its epoch is not
+    among the ``shown_epochs`` of the cell, or no seed came that far.
     """
-    curves(axes, charted(runs, name))
+    if not (found := charted(runs, name)):
+        middle = {"transform": axes.transAxes, "ha": "center", "va": "center"}
+        axes.text(0.5, 0.5, f"no record has the curve\n{name}_curve", **middle)
+        return ""
+    curves(axes, found)
     axes.margins(y=0.1)  # room for the name of the bound under the title
     limit(axes, *bound, aside=aside)
     axes.set_xlabel("ReMINE epoch (passes over the data)")

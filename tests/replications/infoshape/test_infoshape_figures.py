@@ -208,6 +208,11 @@ class TestPrinted:
         titles = [axes.get_title(loc="left") for axes in fig.axes]
         assert [title.split("printed ")[1] for title in titles] == [f"{v} (dashed)" for v in ("3.61", "3.67", "3.52")]
 
+    def test_an_epoch_that_no_record_shows_is_an_empty_panel_that_says_so(self):
+        fig = FIGURES["fig4_7"]([made("encoder_b", "thesis", series={"leakage_0_curve": [0, 3]})], "t")
+        said = [[text.get_text() for text in axes.texts if "curve" in text.get_text()] for axes in fig.axes]
+        assert said == [[], ["no record has the curve\nleakage_5_curve"], ["no record has the curve\nleakage_9_curve"]]
+
     def test_the_last_epoch_of_d_is_drawn_though_the_thesis_prints_none(self):
         series = {f"leakage_{epoch}_curve": [0, 3] for epoch in (0, 5, 9, 24)}
         fig = FIGURES["fig4_9"]([made("encoder_d", "thesis", series=series, metrics={"leakage_24": 2.5})], "t")
