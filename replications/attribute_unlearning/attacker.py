@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -28,10 +29,29 @@ from replications.attribute_unlearning.training import frozen, read
 
 @dataclass(frozen=True)
 class Attack:
-    """A fitted attacker and how it was fitted."""
+    """A fitted attacker and how it was fitted: on how many ``rows``, in how many ``steps``."""
 
     net: nn.Module
     trainer: Trainer
+    rows: int
+    steps: int
+
+
+def epochs_of(p: Mapping[str, Any], rows: int) -> int:
+    """Return the epochs of an attack on so many rows: ``p["epochs"]``, or as many as ``p["least_steps"]`` steps take.
+
+    Equal classes of a rare attribute are few rows, and a set number of epochs on them is no fit.
+    """
+    return max(p["epochs"], math.ceil(p["least_steps"] / _batches(p, rows)))
+
+
+def steps_of(p: Mapping[str, Any], rows: int) -> int:
+    """Return the optimiser steps of an attack on so many rows."""
+    return epochs_of(p, rows) * _batches(p, rows)
+
+
+def _batches(p: Mapping[str, Any], rows: int) -> int:
+    return max(1, rows // p["batch"])
 
 
 def fit(
@@ -64,18 +84,18 @@ def fit(
         return [Route(cross_entropy(net(batch["h"]).float(), batch["z"]), to=("attacker",), name="attacker")]
 
     order = generator("attribute_unlearning", "attack order", seed)
-    batch = min(p["batch"], len(data["z"]))
+    rows = len(data["z"])
     trainer = Trainer(
         net,
         [Part("attacker", net, partial(torch.optim.Adam, lr=p["lr"]), Cosine())],
         learn,
-        Batches(tensors, batch, order, transform=to_features, drop_last=True),
-        epochs=p["epochs"],
+        Batches(tensors, min(p["batch"], rows), order, transform=to_features, drop_last=True),
+        epochs=epochs_of(p, rows),
         machine=machine,
         progress=progress,
         seed=derive("attribute_unlearning", "attack", name, seed),
     )
-    return Attack(net, turns.run(name, trainer))
+    return Attack(net, turns.run(name, trainer), rows, steps_of(p, rows))
 
 
 def accuracies(attack: Attack, extractor: nn.Module, data: Batch, machine: Machine) -> tuple[float, float]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from common.workflow.cost import Work
@@ -79,9 +80,12 @@ def attack(p: dict[str, Any]) -> Work:
     """Return the work of the ResNet-18 attacker on h, half as wide as the image, and of the fresh attackers.
 
     Where h does not fit ``cache_mb`` the extractor runs in every epoch. Attackers are judged on their own rows and, at
-    most, on as many of equal classes and of the natural test set as ``test_images`` says.
+    most, on as many of equal classes and of the natural test set as ``test_images`` says. How many rows of equal
+    classes there are is the data's to say: it is reckoned with the most.
     """
-    rows, seen, epochs = p["train_images"], p["train_images"] + 2 * p["test_images"], p["epochs"]
+    rows, seen = p["train_images"], p["train_images"] + 2 * p["test_images"]
+    batches = max(1, rows // p["batch"])
+    epochs = max(p["epochs"], math.ceil(p["least_steps"] / batches))
     pixels, body = p["side"] ** 2, (p["side"] / 2) ** 2 * _FORWARD[18]
     flop = fresh = 0.0
     for depth in p["depths"]:
@@ -89,12 +93,11 @@ def attack(p: dict[str, Any]) -> Work:
         flop += 2 * pixels * _FORWARD[depth] * _BELOW[depth] * (rows * (1 if fits else epochs) + seen)
         flop += 6 * body * rows * epochs + 2 * body * seen
         probe = p["probe_images"] if depth in p["probed"] else 0
-        flop += 2 * pixels * _FORWARD[depth] * 2 * probe  # of train and test rows
+        flop += 2 * pixels * _FORWARD[depth] * (probe + p["test_images"] * bool(probe))
         fresh += 2 * _MLP_EPOCHS * 6 * probe * 4 * _CHANNELS[depth] * 256
     if p["method"] == "area":
         flop += maps(p["side"], seen)
-    steps = len(p["depths"]) * epochs * max(1, rows // p["batch"])
-    return Work(steps, fresh, conv_flop=flop, stacked=False)
+    return Work(len(p["depths"]) * epochs * batches, fresh, conv_flop=flop, stacked=False)
 
 
 def attention(p: dict[str, Any]) -> Work:
@@ -111,4 +114,5 @@ def reconstruction(p: dict[str, Any]) -> Work:
     """Return the work of a decoder on h: the frozen network's forward pass is most of it."""
     rows, side, depth = p["train_images"], p["side"], p["depths"][0]
     each = side**2 * (2 * _FORWARD[depth] * _BELOW[depth] + 6 * (_CHANNELS[depth] + 3) * 12 * 9)
-    return Work(p["epochs"] * rows / p["batch"], 0, conv_flop=p["epochs"] * rows * each, stacked=False)
+    flop = p["epochs"] * rows * each + maps(side, p["test_images"])
+    return Work(p["epochs"] * rows / p["batch"], 0, conv_flop=flop, stacked=False)

@@ -26,10 +26,11 @@ from common.workflow.job import main as run_job
 from replications.attribute_unlearning import area, attacker, method, networks
 from replications.attribute_unlearning.cell import CellAtWork, named
 from replications.attribute_unlearning.settings import check
-from replications.attribute_unlearning.training import READ_BATCH, read, steps_of
+from replications.attribute_unlearning.training import READ_BATCH, read
 
 ROOT = Path(__file__).resolve().parents[2]
 MIDDLE = 2  # h is averaged to 2x2 places for the attackers that are no convolutional networks
+HEAD = ("head_loss", "head_blind")  # of the co-trained head, where the training had one
 
 
 class Attacks(CellAtWork):
@@ -41,7 +42,7 @@ class Attacks(CellAtWork):
         super().__init__(job, seeds, job.needed(self.trained, seeds[0]).params)
         self.turns = self.in_turn()
         rows = len(self.drawn("train", 0))
-        self.progress = self.expect(len(self.p["depths"]) * steps_of(self.own, rows))
+        self.progress = self.expect(len(self.p["depths"]) * attacker.steps_of(self.own, rows))
 
     def drawn(self, split: str, seed: int) -> NDArray[np.int64]:
         """Return the rows that attackers learn from, or are judged on: of equal classes, or as the set has them."""
@@ -78,6 +79,9 @@ class Attacks(CellAtWork):
             stopped += [message] if message else []
             if depth in self.own["probed"]:
                 found |= self.fresh(nets, parts, seed)
+            found |= {f"trained_{name}": float(self.p[name]) for name in ("side", "epochs")}
+            found["trained_images"] = trained.metrics["train_images"]
+            found |= {name: trained.metrics[key] for name in HEAD if (key := f"{name}_r{depth}") in trained.metrics}
             metrics |= {f"{name}_r{depth}": value for name, value in found.items()}
         return Outcome(metrics, series, "diverged" if stopped else "ok", "; ".join(stopped))
 
@@ -104,6 +108,9 @@ class Attacks(CellAtWork):
             "majority": commonest(parts["natural"]["z"]),
             "fidelity": fidelity,
             "aum": method.aum(efficacy, fidelity),
+            "attack_rows": float(fitted.rows),
+            "attack_steps": float(fitted.steps),
+            "judged_rows": float(len(parts["test"]["z"])),
         }
         if self.pictures.floor_known:
             found["floor"] = 0.1 + max(0.0, 0.4 - (1 - fidelity)) / 4
@@ -111,8 +118,12 @@ class Attacks(CellAtWork):
         return found, series_of(fitted.trainer.history["attacker"]), message if status != "ok" else ""
 
     def fresh(self, nets: nn.ModuleDict, parts: dict[str, Batch], seed: int) -> dict[str, float]:
-        """Return what linear and MLP attackers read at the middle and at the pooled feature, on the attacker's rows."""
-        some = {name: {k: v[: self.own["probe_images"]] for k, v in parts[name].items()} for name in ("train", "test")}
+        """Return what linear and MLP attackers read at the middle and at the pooled feature.
+
+        Fitted on the attacker's first ``probe_images`` rows, judged on all of its test rows.
+        """
+        most = self.own["probe_images"]
+        some = {"train": {k: v[:most] for k, v in parts["train"].items()}, "test": parts["test"]}
         settings = MLPSettings(patience=self.own["patience"], most_epochs=self.own["most_epochs"])
         found: dict[str, float] = {}
         train, test = (self.features(nets, part["x"]) for part in some.values())

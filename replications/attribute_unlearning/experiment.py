@@ -22,7 +22,7 @@ from common.workflow.job import main as run_job
 from replications.attribute_unlearning import area, networks
 from replications.attribute_unlearning.cell import CellAtWork, named
 from replications.attribute_unlearning.settings import check_start
-from replications.attribute_unlearning.training import guesses, steps_of, train
+from replications.attribute_unlearning.training import guesses, head_losses, steps_of, train
 
 ROOT = Path(__file__).resolve().parents[2]
 PHI_OMEGA = ("extractor", "classifier")  # what attackers get; the auxiliary network was for training
@@ -56,7 +56,9 @@ class Experiment(CellAtWork):
                 return Outcome(found, series, "diverged", message)
             kept |= {f"attribute/{name}": value for name, value in nets.state_dict().items()}
             kept["colour"] = area.mean_colour(parts["train"]["x"])
-            metrics |= found
+            gone = area.key_area(area.maps(nets, parts["test"]["x"], parts["test"]["z"]), self.p["share"])
+            metrics |= found | {"removed": float(gone.double().mean())}
+            metrics["map_side"] = float(area.stage(nets, self.p["side"])[1])
             series |= shown(nets, parts["test"], self.p["share"], kept["colour"])
             parts = {s: area.without_area(nets, part, self.p["share"], kept["colour"]) for s, part in parts.items()}
         for depth in self.p["depths"]:
@@ -69,6 +71,9 @@ class Experiment(CellAtWork):
                 continue
             right = guesses(nets, parts["test"]["x"], self.machine) == parts["test"]["y"]
             metrics[f"fidelity_r{depth}"] = float(right.double().mean())
+            if self.p["method"] == "unlearn":
+                found = head_losses(nets, parts["train"], self.p, self.machine)
+                metrics |= {f"{name}_r{depth}": value for name, value in found.items()}
         metrics["majority"] = float(torch.bincount(parts["test"]["y"]).max() / len(parts["test"]["y"]))
         metrics |= {f"{s}_images": float(len(part["y"])) for s, part in parts.items()}
         metrics |= self.pictures.sizes

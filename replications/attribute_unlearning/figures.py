@@ -17,13 +17,12 @@ from numpy.typing import NDArray
 from common.plotting import figure, finish
 from common.plotting.cli import draw
 from common.results import Record
-from common.results.select import of, values
+from common.results.select import values
+from replications.attribute_unlearning.attacked import DEPTHS, SETS, attacks, trained_on
 from replications.attribute_unlearning.attention import attention_figure
-from replications.attribute_unlearning.pictures import gradcam_figure, reconstruction_figure
+from replications.attribute_unlearning.pictures import gradcam_figure, reconstruction_figure, trained_as
 
-SETS = {"fairface": "FairFace", "celeba": "CelebA", "cifar10": "CIFAR-10"}
 METHODS = {"area": "baseline 2: area removed", "unlearn": "attribute unlearning", "before": "baseline 1: before"}
-DEPTHS = (18, 34, 50)
 HATCHED: dict[str, Any] = {"fill": False, "hatch": "////", "edgecolor": "0.5", "linewidth": 0}
 
 
@@ -32,13 +31,12 @@ def aum_bars(records: Sequence[Record], title: str) -> Figure:
 
     Runs that diverged have no bar: an attack that learnt nothing would look like unlearning.
     """
-    panels = [name for name in SETS if any(r.experiment == f"{name}_attack" for r in records)]
+    panels = [name for name in SETS if any(attacks(records, name, m, d) for m in METHODS for d in DEPTHS)]
     fig, all_axes = figure(len(panels), width=2.9, height=3.0)
     for axes, name in zip(all_axes, panels, strict=True):
         for place, (method, label) in enumerate(METHODS.items()):
             for k, depth in enumerate(DEPTHS):
-                variant = method if depth == 18 else f"{method}_deep"
-                seen = values(of(records, f"{name}_attack", variant), f"aum_r{depth}")
+                seen = values(attacks(records, name, method, depth), f"aum_r{depth}")
                 if not len(seen):
                     continue
                 error = seen.std(ddof=1) if len(seen) > 1 else None
@@ -51,7 +49,18 @@ def aum_bars(records: Sequence[Record], title: str) -> Figure:
     found = {label: bar for axes in all_axes for bar, label in zip(*axes.get_legend_handles_labels(), strict=True)}
     shown = [label for label in METHODS.values() if label in found]  # a panel may lack a method that another has
     fig.legend([found[label] for label in shown], shown, loc="outside upper right", ncols=3, fontsize=7)
-    return finish(fig, title, records, "bars: one standard deviation over seeds, where there are several")
+    spread = "bars: one standard deviation over seeds, where there are several"
+    return finish(fig, title, records, spread, *filter(None, (trained_per_depth(records, name) for name in panels)))
+
+
+def trained_per_depth(records: Sequence[Record], data: str) -> str:
+    """Return on what each network of a data set was trained, as the attacks on it say: fewer images, another number."""
+    found: dict[str, list[int]] = {}
+    for depth in DEPTHS:
+        if told := trained_on([r for m in METHODS for r in attacks(records, data, m, depth)], depth):
+            found.setdefault(told, []).append(depth)
+    of_each = [f"ResNet-{', -'.join(map(str, depths))} {told}" for told, depths in found.items()]
+    return f"{SETS[data]}: {'; '.join(of_each)}" if of_each else ""
 
 
 def heat_maps(records: Sequence[Record], title: str) -> Figure:
@@ -87,7 +96,8 @@ def heat_maps(records: Sequence[Record], title: str) -> Figure:
     diverged = any(lost.any() for _, lost in panels.values())
     if diverged:
         fig.legend([Rectangle((0, 0), 1, 1, **HATCHED)], ["a run diverged there"], loc="outside upper right")
-    return finish(fig, title, records, "mean of the seeds that ended well at a pair", lost_too=diverged)
+    notes = "mean of the seeds that ended well at a pair", trained_as(records)
+    return finish(fig, title, records, *notes, lost_too=diverged)
 
 
 def aum_grid(runs: Sequence[Record]) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:

@@ -36,9 +36,9 @@ class Grid(CellAtWork):
         kept = self.checkpoint.resume()
         self.done: dict[str, tuple[dict[str, float], str]] = dict(kept[1]["done"]) if kept else {}
         self.attack = {"batch": self.p["batch"], "epochs": self.p["attack_epochs"], "lr": self.p["attack_lr"]}
-        self.attack["cache_mb"] = self.p["cache_mb"]
+        self.attack |= {name: self.p[name] for name in ("least_steps", "cache_mb")}
         own = steps_of(self.p, len(self.pictures.rows("train", 0)))
-        own += steps_of(self.attack, len(self.pictures.balanced("train", 0, self.p["attack_images"])))
+        own += attacker.steps_of(self.attack, len(self.pictures.balanced("train", 0, self.p["attack_images"])))
         self.progress = self.expect(len(self.p["grid2"]) * len(self.p["grid3"]) * own)
 
     def pair(self, seed: int, l2: float, l3: float) -> tuple[dict[str, float], str]:
@@ -107,18 +107,31 @@ class Grid(CellAtWork):
 
 
 def summary(metrics: dict[str, float], grid2: Sequence[float], grid3: Sequence[float]) -> dict[str, float]:
-    """Return the best AUM, its mean over lambda3 at the largest and the least lambda2, and the mean fidelity."""
+    """Return the best AUM and its place, its mean over lambda3 at the largest and the least lambda2, the mean fidelity.
+
+    Of a grid that has an inside, too: the best AUM there, and on the rim, where either lambda is the least or largest.
+    """
+
+    def aum(pair: tuple[float, float]) -> float:
+        return metrics[f"aum_{pair[0]}_{pair[1]}"]
 
     def row(l2: float) -> float:
-        return fmean(metrics[f"aum_{l2}_{l3}"] for l3 in grid3)
+        return fmean(aum((l2, l3)) for l3 in grid3)
 
-    every = [f"{l2}_{l3}" for l2 in grid2 for l3 in grid3]
-    return {
-        "aum_best": max(metrics[f"aum_{pair}"] for pair in every),
+    every = [(l2, l3) for l2 in grid2 for l3 in grid3]
+    best = max(every, key=aum)
+    found = {
+        "aum_best": aum(best),
+        "best_lambda2": float(best[0]),
+        "best_lambda3": float(best[1]),
         "aum_high": row(max(grid2)),
         "aum_low": row(min(grid2)),
-        "fidelity_mean": fmean(metrics[f"fidelity_{pair}"] for pair in every),
+        "fidelity_mean": fmean(metrics[f"fidelity_{l2}_{l3}"] for l2, l3 in every),
     }
+    inner = [(a, b) for a, b in every if min(grid2) < a < max(grid2) and min(grid3) < b < max(grid3)]
+    if inner:
+        found |= {"aum_inner": max(map(aum, inner)), "aum_rim": max(map(aum, set(every) - set(inner)))}
+    return found
 
 
 def run(job: Job, seeds: list[int]) -> tuple[dict[int, Outcome], Origin, str]:

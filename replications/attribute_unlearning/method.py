@@ -25,7 +25,7 @@ class Lambdas:
     """Weights of eq. (3). ``l3`` is a size; the sign of the z term is ``literal``'s to say.
 
     Lemma 3.1 has lambda3 = alpha (beta - gamma) with beta >= gamma: minimising eq. (3) then *raises* I(h, z).
-    Unlearning needs beta < gamma. ``literal`` is the lemma as printed (D1).
+    Unlearning needs beta < gamma. ``literal`` is the lemma as printed, and then l3 < l2: eq. (2) has gamma > 0 (D1).
     """
 
     l1: float
@@ -56,13 +56,7 @@ def detachment(
     """
     to_x = reconstruction_error(nets["decoder"](h), x)  # R_omega(x | h)
     to_y = supcon(nets["task_head"](h), y, TEMPERATURE)
-    read = nets["attribute_head"](h)
-    blind: float | Tensor
-    if entropy:
-        to_z, blind = cross_entropy(read.float(), z), math.log(read.shape[1])
-    else:
-        to_z = supcon(read, z, TEMPERATURE)
-        blind = blind_contrast(z).to(to_z.dtype)
+    to_z, blind = attribute_loss(nets["attribute_head"](h), z, entropy)
     routes = [
         Route(lambdas.l1 * to_x, to=("extractor", "decoder"), name="reconstruction"),
         Route(lambdas.l2 * to_y, to=("extractor", "task_head"), name="task_contrast"),
@@ -72,6 +66,18 @@ def detachment(
         term = to_z if lambdas.literal else -to_z.clamp(max=blind)
         routes.append(Route(lambdas.l3 * term, to=("extractor",), name="detachment"))
     return routes
+
+
+def attribute_loss(read: Tensor, z: Tensor, entropy: bool = False) -> tuple[Tensor, Tensor]:
+    """Return the loss of what the attribute's head makes of a batch, and that of a head that sees nothing; scalars.
+
+    ``read``: unit vectors (n, d), or with ``entropy`` logits (n, C), whose blind loss is ln C.
+    """
+    if entropy:
+        loss = cross_entropy(read.float(), z)
+        return loss, loss.new_tensor(math.log(read.shape[1]))
+    loss = supcon(read, z, TEMPERATURE)
+    return loss, blind_contrast(z).to(loss.dtype)
 
 
 def blind_contrast(z: Tensor) -> Tensor:

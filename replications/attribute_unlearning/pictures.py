@@ -15,6 +15,7 @@ from common.results.select import ended_well, of
 
 Pictures = list[NDArray[np.float64]]
 GENDER = {"Male": " (gender)"}  # CelebA's name for it
+REBUILT = {"before": "before", "unlearn": "after", "infopro": "λ3 = 0"}
 
 
 def series(record: Record, name: str, channels: int = 3) -> Pictures:
@@ -59,36 +60,49 @@ def gradcam_figure(records: Sequence[Record], title: str) -> Figure:
     fig, axes = stacked(3, len(images))
     for ax, pictures, label in zip(axes, (images, over, left), ("input", "Grad-CAM", "removed"), strict=True):
         strip(ax, pictures, label)
-    name, right = record.params["attribute"], record.metrics["attribute_accuracy"]
-    note = f"red: evidence for the image's own attribute ({name}); its classifier is right in {100 * right:.0f} %"
-    return finish(fig, title, [record], note)
+    name, m = record.params["attribute"], record.metrics
+    note = f"red: evidence for the image's own attribute ({name}); its classifier is right in "
+    note += f"{100 * m['attribute_accuracy']:.0f} %"
+    area = f"maps of {m['map_side']:.0f}x{m['map_side']:.0f} places; {100 * m['removed']:.0f} % of the pixels removed, "
+    area += f"of {100 * record.params['share']:.0f} % at most"
+    return finish(fig, title, [record], note, area, trained_as([record]))
 
 
 def reconstruction_figure(records: Sequence[Record], title: str) -> Figure:
     """Draw Figure 4: images, and what a decoder rebuilds from h before and after unlearning, with the mean PSNR.
 
-    Of the lowest seed that ended well both times (another one has other images); without one there is a KeyError. The
+    Of the lowest seed that ended well both times (another one has other images); without one there is a KeyError. A
+    fourth row is our control, the same loss without the attribute's term, where it ended well with that seed. The
     records of the networks themselves (celeba) say what was trained, and on pictures of which size.
     """
-    runs = {v: {r.seed: r for r in ended_well(of(records, "reconstruction", v))} for v in ("before", "unlearn")}
+    runs = {v: {r.seed: r for r in ended_well(of(records, "reconstruction", v))} for v in REBUILT}
     both = runs["before"].keys() & runs["unlearn"].keys()
     if not both:
         raise KeyError("rebuilt_0: no seed ended well both before and after unlearning")
-    by = {variant: found[min(both)] for variant, found in runs.items()}
+    by = {variant: found[min(both)] for variant, found in runs.items() if min(both) in found}
     rows = {"input": series(by["before"], "image")}
-    for variant, label in {"before": "before", "unlearn": "after"}.items():
-        rows[f"{label}\n{by[variant].metrics['psnr']:.1f} dB"] = series(by[variant], "rebuilt")
-    fig, axes = stacked(3, len(rows["input"]))
+    for variant, record in by.items():
+        m = record.metrics
+        inside = f"\n{m['psnr_inside']:.1f} dB inside" if "psnr_inside" in m else ""
+        rows[f"{REBUILT[variant]}\n{m['psnr']:.1f} dB{inside}"] = series(record, "rebuilt")
+    fig, axes = stacked(len(rows), len(rows["input"]))
     for ax, (label, pictures) in zip(axes, rows.items(), strict=True):
         strip(ax, pictures, label)
-    notes = "rows as in the paper: input, before, after", "PSNR: mean over the test images"
+    notes = ["rows as in the paper: input, before, after" + "; then λ3 = 0, the control" * ("infopro" in by)]
+    notes.append("PSNR: mean over the test images; inside: in the area that Grad-CAM names for the attribute")
     return finish(fig, title, list(by.values()), trained_as(of(records, "celeba", "unlearn")), *notes)
 
 
 def trained_as(trainings: Sequence[Record]) -> str:
-    """Return what was kept and what unlearnt, by which network, at which size and for how long; all seeds are alike."""
+    """Return what was kept and what hidden, by which network, at which size, on how many images and for how long.
+
+    All seeds are alike.
+    """
     if not trainings:
         raise KeyError("celeba/unlearn: what was trained")
-    p = trainings[0].params
-    network = f"ResNet-{p['depths'][0]}, {p['side']}x{p['side']}, {p['epochs']} epochs"
-    return f"{network}, task {p['task']}, unlearnt attribute {p['attribute']}{GENDER.get(p['attribute'], '')}"
+    first, p = trainings[0], trainings[0].params
+    images = int(first.metrics.get("train_images", p["train_images"]))  # a set may have fewer than are asked for
+    epochs = f"{p['epochs']} epoch{'s' * (p['epochs'] > 1)}"
+    network = f"ResNet-{p['depths'][0]}, {images:,} images of {p['side']}x{p['side']}, {epochs}"
+    hidden = "unlearnt attribute" if p["method"] == "unlearn" else "attribute"
+    return f"{network}, task {p['task']}, {hidden} {p['attribute']}{GENDER.get(p['attribute'], '')}"

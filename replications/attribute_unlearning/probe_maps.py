@@ -19,7 +19,7 @@ import torch
 from sklearn.linear_model import LogisticRegression
 from torch import Tensor, nn
 
-from common.evaluation.gradcam import gradcam, remove_area
+from common.evaluation.gradcam import gradcam
 from common.results import Origin
 from common.training.batches import Batch
 from common.workflow.job import Job, Outcome
@@ -98,9 +98,7 @@ class Attention(CellAtWork):
         parts = {split: self.part(self.pictures.balanced(split, seed, most)) for split in ("train", "test")}
         shown = self.part(self.pictures.rows("test", seed)[:SHOWN])
         share, colour = self.p["share"], weights["area"]["colour"]
-        areas = area.maps(namer, parts["test"]["x"], parts["test"]["z"])
-        blank = torch.zeros_like(areas)[:, None]
-        gone = remove_area(blank, areas, share, 1.0)[:, 0].bool()
+        gone = area.key_area(area.maps(namer, parts["test"]["x"], parts["test"]["z"]), share)
         metrics = {"removed": float(gone.float().mean())}
         series: dict[str, list[float | None]] = {}
         for name in self.cells:

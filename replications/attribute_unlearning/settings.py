@@ -20,10 +20,11 @@ NAMED: dict[str, tuple[Any, ...]] = {
 _LISTED = ", ".join(map(str, DEPTHS))
 DEPTH_LISTS = {"depths": 1, "probed": 0}  # the fewest that each may name
 WHOLE = {"batch": 2, "crop": 0, "patience": 0}
-WHOLE |= dict.fromkeys(("side", "epochs", "attack_epochs", "most_epochs", "rounds"), 1)
+WHOLE |= dict.fromkeys(("side", "epochs", "attack_epochs", "most_epochs", "least_steps", "rounds"), 1)
 WHOLE |= dict.fromkeys(("images", "train_images", "test_images", "attack_images", "probe_images"), 1)
 LEAST = dict.fromkeys(("lambda1", "lambda2", "lambda3", "weight_decay", "warm_up", "cache_mb"), 0)
 ABOVE_0 = ("lr", "attack_lr")
+_GAMMA = "under literal: eq. (2) asks for gamma > 0, and alpha gamma = lambda2 - lambda3"
 
 
 def check(experiment: str, p: Mapping[str, Any]) -> None:
@@ -46,6 +47,8 @@ def check(experiment: str, p: Mapping[str, Any]) -> None:
         raise ConfigError(f"{experiment}: momentum: {p['momentum']!r}; valid: between 0 and 1")
     if "share" in p and not (is_number(p["share"]) and 0 <= p["share"] <= 1):
         raise ConfigError(f"{experiment}: share: {p['share']!r}; valid: 0 to 1, of an image's area")
+    if p.get("literal") and not p["lambda3"] < p["lambda2"]:
+        raise ConfigError(f"{experiment}: lambda3: {p['lambda3']!r}; valid: below lambda2, {p['lambda2']!r}, {_GAMMA}")
     if "steps" in p:
         _check_clock(experiment, p)
     elif not p.get("warm_up", 0) < 1:
@@ -88,3 +91,5 @@ def check_grid(experiment: str, p: Mapping[str, Any]) -> None:
     for key in ("grid2", "grid3"):
         if not p[key] or not all(isinstance(value, (int, float)) and value >= 0 for value in p[key]):
             raise ConfigError(f"{experiment}: {key}: {p[key]!r}; valid: a list of numbers from 0")
+    if p.get("literal") and not max(p["grid3"]) < min(p["grid2"]):
+        raise ConfigError(f"{experiment}: grid3: {p['grid3']!r}; valid: each below grid2's, {p['grid2']!r}, {_GAMMA}")

@@ -93,6 +93,23 @@ def read(net: nn.Module, x: Tensor, machine: Machine, images: bool = True) -> Te
         return torch.cat([net(UNIT(part, nothing) if images else part) for part in x.split(READ_BATCH)])
 
 
+def head_losses(nets: Mapping[str, nn.Module], data: Batch, p: Mapping[str, Any], machine: Machine) -> dict[str, float]:
+    """Return what the attribute's head costs in the end, and what one that sees nothing would, in nats.
+
+    Means over the batches of ``data`` (x uint8, z) as they lie, as many images each as in training: a contrast depends
+    on how many there are. A head that is as bad as a blind one has lost the attribute, or was never able to read it:
+    that of ``lambda3`` = 0, which nobody flees, tells which.
+    """
+    size = min(p["batch"], len(data["z"]))
+    found = []
+    for x, z in zip(data["x"].split(size), data["z"].split(size), strict=True):
+        if len(z) == size:
+            read_off = read(nn.Sequential(nets["extractor"], nets["attribute_head"]), x, machine)
+            found.append([float(part) for part in method.attribute_loss(read_off, z, p["entropy"])])
+    loss, blind = torch.tensor(found, dtype=torch.float64).mean(0).tolist()
+    return {"head_loss": loss, "head_blind": blind}
+
+
 def guesses(nets: Mapping[str, nn.Module], x: Tensor, machine: Machine) -> Tensor:
     """Return the likeliest task class of each image (n,)."""
     whole = nn.Sequential(nets["extractor"], nets["classifier"])

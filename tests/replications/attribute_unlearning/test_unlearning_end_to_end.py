@@ -2,6 +2,7 @@
 
 import importlib
 import json
+import math
 
 import pytest
 import torch
@@ -19,7 +20,7 @@ from replications.attribute_unlearning import attacker, evaluate, experiment, fi
 
 NAME = "attribute_unlearning"
 TINY = {f"{NAME}.lemmas.drawn": 60}
-for _set in ("cifar10", "fairface", "celeba"):
+for _set in ("cifar10", "fairface", "fairface_deep", "celeba", "celeba_deep"):
     TINY |= {f"{NAME}.{_set}.{k}": v for k, v in {"train_images": 24, "test_images": 30, "batch": 12}.items()}
     TINY |= {f"{NAME}.{_set}_attack.{k}": v for k, v in {"batch": 20, "most_epochs": 1}.items()}
 TINY |= {f"{NAME}.lambdas.{k}": v for k, v in {"train_images": 24, "test_images": 30, "batch": 12}.items()}
@@ -201,12 +202,35 @@ def test_pairs_that_diverge_cost_the_others_nothing(root, tmp_path, monkeypatch)
 def test_what_diverges_at_once_on_a_frozen_network_leaves_a_record(cell, root, tmp_path, monkeypatch):
     plan = plan_of(root, "quick", TINY)
     monkeypatch.setattr(networks, "resnet_encoder", narrow)
-    assert run(plan, "celeba/before", tmp_path) == 0
+    for needed in ("celeba/before", "celeba/area"):
+        assert run(plan, needed, tmp_path) == 0
     monkeypatch.setattr(attacker, "cross_entropy", lambda logits, _: logits.sum() * torch.nan)
     monkeypatch.setattr(method, "reconstruction_error", lambda logits, _: logits.sum() * torch.nan)
     assert run(plan, cell, tmp_path) == 0
     found = record(tmp_path, cell)
     assert (found["status"], found["message"][-3:]) == ("diverged", "nan")
+
+
+def test_records_tell_what_an_attack_is_worth_and_where_a_picture_is_worse(root, tmp_path, monkeypatch):
+    """Rows and steps of the fit, what the network was trained on, its own head beside a blind one; PSNR in the area."""
+    plan = plan_of(root, "quick", TINY | {f"{NAME}.celeba_attack.least_steps": 7})
+    monkeypatch.setattr(networks, "resnet_encoder", narrow)
+    for cell in ("celeba/unlearn", "celeba/area", "celeba_attack/unlearn", "reconstruction/unlearn"):
+        assert run(plan, cell, tmp_path) == 0
+    trained, named = (record(tmp_path, f"celeba/{v}")["metrics"] for v in ("unlearn", "area"))
+    found = record(tmp_path, "celeba_attack/unlearn")["metrics"]
+    assert 7 <= found["attack_steps_r18"] < 7 + found["attack_rows_r18"] // 20
+    assert [found[f"trained_{k}_r18"] for k in ("images", "side", "epochs")] == [24, 16, 1]
+    assert [found[f"{k}_r18"] for k in ("head_loss", "head_blind")] == [
+        trained[f"{k}_r18"] for k in ("head_loss", "head_blind")
+    ]
+    assert 0 < found["head_blind_r18"] <= math.log(11) + 1e-6
+    assert "head_loss_r18" not in named, "nobody trained one along"
+    assert 0 < named["removed"] <= 0.3 + 1 / 256
+    assert named["map_side"] == 4
+    rebuilt = record(tmp_path, "reconstruction/unlearn")["metrics"]
+    assert rebuilt["key_area"] == pytest.approx(named["removed"]), "the same classifier on the same images"
+    assert math.isfinite(rebuilt["psnr_inside"] + rebuilt["psnr_outside"])
 
 
 def without_number(depth, monkeypatch):
@@ -330,13 +354,14 @@ FIRST |= {
         "test_images": 40,
         "batch": 20,
         "epochs": 1,
+        "least_steps": 1,
         "probe_images": 40,
         "most_epochs": 2,
     }.items()
 }
 FIRST |= {
     f"{NAME}.lambdas.{k}": v
-    for k, v in {"grid2": [0.5], "grid3": [1.0], "attack_images": 14, "attack_epochs": 1}.items()
+    for k, v in {"grid2": [0.5], "grid3": [1.0], "attack_images": 14, "attack_epochs": 1, "least_steps": 1}.items()
 }
 FIRST |= {f"{NAME}.reconstruction.epochs": 1, f"{NAME}.reconstruction.batch": 4, f"{NAME}.attention.probe_images": 40}
 FIRST |= {
@@ -355,9 +380,9 @@ class TestFirstStepsAtScalePaper:
             [
                 "celeba/unlearn",
                 "celeba_attack/unlearn",
-                "reconstruction/unlearn",
                 "celeba/before",
                 "celeba/area",
+                "reconstruction/unlearn",
                 "attention/celeba",
             ],
             ["cifar10/area", "cifar10_attack/area"],

@@ -43,6 +43,23 @@ class TestBars:
         runs.append(lost(attacked("celeba", "before", 0, aum_r18=0.9)))
         assert self.heights(aum_bars(runs, "t")) == [[0.4]]
 
+    def test_deep_networks_of_faces_are_found_in_their_own_experiment(self):
+        runs = [attacked("celeba", "unlearn", aum_r18=0.4)]
+        runs.append(attacked("celeba_deep", "unlearn_deep", aum_r34=0.2, aum_r50=0.3))
+        assert self.heights(aum_bars(runs, "t")) == [[0.4, 0.2, 0.3]]
+
+    def test_the_caption_says_on_what_each_network_was_trained(self):
+        def told(depth, images):
+            return {f"trained_{k}_r{depth}": v for k, v in {"images": images, "side": 32.0, "epochs": 8.0}.items()}
+
+        deep = {"aum_r34": 0.2, "aum_r50": 0.3, **told(34, 3000.0), **told(50, 3000.0)}
+        runs = [attacked("celeba", "area", aum_r18=0.4, **told(18, 7999.0)), attacked("cifar10", "area", aum_r18=0.5)]
+        fig = aum_bars([*runs, attacked("celeba_deep", "area_deep", **deep)], "t")
+        caption = " ".join(fig.get_supxlabel().split())
+        wanted = "ResNet-18 7,999 images of 32x32, 8 epochs; ResNet-34, -50 3,000 images of 32x32, 8 epochs"
+        assert f"CelebA: {wanted}" in caption
+        assert "CIFAR-10:" not in caption, "its records do not say"
+
     def test_the_legend_names_what_any_panel_has(self):
         runs = [attacked("fairface", "before", aum_r18=0.7), attacked("cifar10", "area", aum_r18=0.6)]
         runs += [attacked("cifar10", "unlearn", aum_r18=0.5)]
@@ -58,7 +75,8 @@ class TestHeatMaps:
         pairs = ("0.5_0.5", "0.5_2.0", "2.0_0.5", "2.0_2.0")
         found = {f"aum_{name}": value for name, value in zip(pairs, aum, strict=True) if value is not None}
         grid = {"grid2": [0.5, 2.0], "grid3": [0.5, 2.0]}
-        record = made("lambdas", f"l{l1:g}", seed, metrics=found, params={"lambda1": l1, **grid})
+        p = TRAINED.params | {"task": "gender", "attribute": "race", "side": 16, "train_images": 6000}
+        record = made("lambdas", f"l{l1:g}", seed, metrics=found, params={**p, "lambda1": l1, **grid})
         return lost(record) if None in aum else record
 
     def test_one_scale_of_colours_for_both_panels_and_a_bar_that_tells_it(self):
@@ -69,6 +87,8 @@ class TestHeatMaps:
             assert axes.images[0].get_clim() == pytest.approx((0.39, 0.81))
         assert bar.get_ylim() == pytest.approx((0.39, 0.81))
         assert bar.get_ylabel() == "AUM"
+        trained = "ResNet-18, 6,000 images of 16x16, 8 epochs, task gender, unlearnt attribute race"
+        assert trained in " ".join(fig.get_supxlabel().split())
         assert not [*left.patches, *right.patches, *fig.legends]
 
     def test_a_pair_that_diverged_costs_no_other_its_number(self):
@@ -114,12 +134,18 @@ class TestGradcam:
     @staticmethod
     def run(seed, value):
         series = pictures(image=value, cam=0.0, removed=value)
-        found = {"series": series, "metrics": {"attribute_accuracy": 0.9}, "params": {"attribute": "Male"}}
+        metrics = {"attribute_accuracy": 0.9, "map_side": 4.0, "removed": 0.28, "train_images": 7999.0}
+        found = {"series": series, "metrics": metrics, "params": TRAINED.params | {"method": "area", "share": 0.3}}
         return made("celeba", "area", seed, **found)
 
     def test_of_the_lowest_seed_that_ended_well(self):
         fig = gradcam_figure([lost(self.run(0, 255)), self.run(2, 51), self.run(1, 102)], "t")
         assert shown(fig, 0) == pytest.approx(0.4)
+
+    def test_the_caption_says_how_coarse_the_map_is_what_went_and_what_was_trained(self):
+        told = " ".join(gradcam_figure([self.run(0, 255)], "t").get_supxlabel().split())
+        assert "maps of 4x4 places; 28 % of the pixels removed, of 30 % at most" in told
+        assert "ResNet-18, 7,999 images of 32x32, 8 epochs, task Smiling, attribute Male (gender)" in told
 
     def test_none_that_ended_well_is_said(self):
         with pytest.raises(KeyError, match="no run ended well"):
@@ -129,7 +155,15 @@ class TestGradcam:
 TRAINED = made(
     "celeba",
     "unlearn",
-    params={"depths": [18], "side": 32, "epochs": 8, "task": "Smiling", "attribute": "Male"},
+    params={
+        "method": "unlearn",
+        "depths": [18],
+        "side": 32,
+        "train_images": 8000,
+        "epochs": 8,
+        "task": "Smiling",
+        "attribute": "Male",
+    },
 )
 
 
@@ -137,19 +171,32 @@ class TestReconstruction:
     @staticmethod
     def run(variant, seed, value):
         series = pictures(image=value, rebuilt=value)
-        return made("reconstruction", variant, seed, series=series, metrics={"psnr": 20.0 + seed})
+        return made("reconstruction", variant, seed, series=series, metrics={"psnr": 20.0 + seed, "psnr_inside": 15.0})
 
     def test_of_the_lowest_seed_that_ended_well_both_times(self):
         runs = [self.run("before", seed, 51 * seed) for seed in (0, 1, 2)]
         runs += [lost(self.run("unlearn", 0, 0)), self.run("unlearn", 1, 102), self.run("unlearn", 2, 153), TRAINED]
         fig = reconstruction_figure(runs, "t")
         assert [shown(fig, row) for row in range(3)] == pytest.approx([0.2, 0.2, 0.4])
-        assert [axes.get_ylabel() for axes in fig.axes] == ["input", "before\n21.0 dB", "after\n21.0 dB"]
+        assert [axes.get_ylabel() for axes in fig.axes] == [
+            "input",
+            "before\n21.0 dB\n15.0 dB inside",
+            "after\n21.0 dB\n15.0 dB inside",
+        ]
+
+    def test_the_control_is_a_fourth_row_where_its_seed_ended_well(self):
+        runs = [self.run(v, seed, 51) for v in ("before", "unlearn") for seed in (0, 1)]
+        some = [*runs, lost(self.run("infopro", 0, 102)), self.run("infopro", 1, 102), TRAINED]
+        fig = reconstruction_figure([r for r in some if r.seed == 1 or r is TRAINED], "t")
+        assert [axes.get_ylabel().split("\n")[0] for axes in fig.axes] == ["input", "before", "after", "λ3 = 0"]
+        assert shown(fig, 3) == pytest.approx(0.4)
+        assert "then λ3 = 0, the control" in " ".join(fig.get_supxlabel().split())
+        assert len(reconstruction_figure(some, "t").axes) == 3, "seed 0 has no control"
 
     def test_the_caption_names_what_was_trained_and_the_order_of_the_rows(self):
         fig = reconstruction_figure([self.run("before", 0, 0), self.run("unlearn", 0, 0), TRAINED], "t")
         told = " ".join(fig.get_supxlabel().split())
-        assert "ResNet-18, 32x32, 8 epochs, task Smiling, unlearnt attribute Male (gender)" in told
+        assert "ResNet-18, 8,000 images of 32x32, 8 epochs, task Smiling, unlearnt attribute Male (gender)" in told
         assert "rows as in the paper: input, before, after" in told
         assert "variant before, unlearn" in told, "of the decoders, not of the training that names them"
         with pytest.raises(KeyError, match="celeba/unlearn"):

@@ -15,7 +15,7 @@ from common.training.routing import reached, reverse_gradient, send
 from common.training.trainer import Trainer
 from common.workflow.config import load_paper, resolve_params
 from replications.attribute_unlearning import method, networks
-from replications.attribute_unlearning.training import step
+from replications.attribute_unlearning.training import head_losses, step
 
 CPU = Machine(torch.device("cpu"), None)
 NAMES = ("extractor", "classifier", "decoder", "task_head", "attribute_head")
@@ -222,6 +222,31 @@ class TestCeiling:
         assert found["detachment"].item() == pytest.approx(-min(seen, blind))
         (gradient,) = torch.autograd.grad(found["detachment"], h)
         assert bool(gradient.abs().max() > 1e-3) == moved
+
+
+class TestHead:
+    """What the co-trained head costs in the end, beside a blind one."""
+
+    @pytest.mark.parametrize("entropy", [False, True])
+    def test_a_blind_head_costs_what_a_blind_head_does(self, entropy):
+        z = torch.tensor([0, 0, 1, 1, 1, 2])
+        rows = torch.zeros(6, 3) if entropy else normalize(torch.ones(6, 5), dim=1)
+        loss, blind = method.attribute_loss(rows, z, entropy)
+        assert loss.item() == pytest.approx(blind.item(), abs=1e-6)
+        assert blind.item() == pytest.approx(math.log(3) if entropy else 5 / 6 * math.log(5))
+
+    @pytest.mark.parametrize("batch", [4, 5, 99])
+    def test_it_is_judged_on_whole_batches_as_large_as_in_training(self, batch):
+        random = torch.Generator().manual_seed(0)
+        x = torch.randint(0, 256, (9, 3, 2, 2), dtype=torch.uint8, generator=random)
+        z = torch.tensor([0, 1, 0, 1, 2, 2, 0, 1, 0])
+        nets = {"extractor": nn.Flatten(), "attribute_head": Small(12)}
+        found = head_losses(nets, {"x": x, "z": z}, {"batch": batch, "entropy": False}, CPU)
+        size = min(batch, 9)
+        parts = [slice(k, k + size) for k in range(0, 9 - size + 1, size)]
+        pairs = [method.attribute_loss(nets["attribute_head"](x[p].float() / 255), z[p]) for p in parts]
+        wanted = torch.stack([torch.stack(pair) for pair in pairs]).mean(0).tolist()
+        assert [found["head_loss"], found["head_blind"]] == pytest.approx(wanted, abs=1e-5)
 
 
 class TestDirection:

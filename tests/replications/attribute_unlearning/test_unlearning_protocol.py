@@ -185,6 +185,36 @@ class TestArea:
         assert (left["x"][(left["x"] != x).any(1)[:, None].expand_as(x)].reshape(-1) % 255 == 0).all()
         assert left["y"] is data["y"]
 
+    @pytest.mark.parametrize(("side", "name", "places"), [(64, "stage4", 8), (32, "stage4", 4), (16, "stage3", 4)])
+    def test_a_map_has_four_places_a_side_at_least(self, paper, side, name, places):
+        """CIFAR-10 at 16x16 would have a map of 2x2: its area were half the picture or a quarter."""
+        nets = area.attribute_net(params(paper, "cifar10/area"), 0, 10, CPU).train()
+        layer, found = area.stage(nets, side)
+        stages = dict(zip(("stage3", "stage4"), nets["classifier"], strict=False))
+        assert layer is stages[name]
+        assert found == places
+        assert all(net.training for net in nets.values()), "left as it was"
+
+    @pytest.mark.parametrize(("cut", "side", "places"), [("stage3", 16, 4), ("stage1", 8, 4), ("stage2", 8, 4)])
+    def test_the_stage_may_lie_below_the_cut(self, paper, cut, side, places):
+        nets = area.attribute_net(params(paper, "cifar10/area", stage=cut), 0, 10, CPU)
+        assert area.stage(nets, side)[1] == places
+        x = torch.randint(0, 255, (2, 3, side, side), dtype=torch.uint8)
+        assert area.maps(nets, x, torch.tensor([0, 9])).shape == (2, side, side)
+
+    def test_of_pictures_too_small_for_that_it_is_the_widest(self, paper):
+        nets = area.attribute_net(params(paper, "cifar10/area"), 0, 10, CPU)
+        assert area.stage(nets, 2)[1] == 2
+
+    def test_key_area_is_up_to_the_share(self):
+        maps = torch.zeros(2, 4, 5)
+        maps[0, 0] = torch.tensor([0.1, 0.2, 0.3, 0.4, 0.5])
+        maps[1] = torch.arange(20).reshape(4, 5) / 19
+        gone = area.key_area(maps, 0.3)
+        assert gone.flatten(1).sum(1).tolist() == [5, 6], "what speaks for nothing stays"
+        assert torch.equal(gone[0], maps[0] > 0)
+        assert torch.equal(gone[1], maps[1] > 13 / 19 + 1e-6)
+
     def test_mean_colour(self):
         x = torch.tensor([0, 100, 200], dtype=torch.uint8).reshape(1, 3, 1, 1).expand(4, 3, 5, 5)
         assert area.mean_colour(x).tolist() == [0, 100, 200]
@@ -202,7 +232,7 @@ class TestAttacker:
             extractor,
             {"x": x, "z": z},
             2,
-            {"epochs": 6, "lr": 1e-3, "batch": 20, "cache_mb": cache_mb},
+            {"epochs": 6, "least_steps": 1, "lr": 1e-3, "batch": 20, "cache_mb": cache_mb},
             0,
             CPU,
             Progress("toy", 1),
@@ -231,9 +261,23 @@ class TestReconstruction:
 
     def test_the_excess_is_nought_for_a_perfect_picture(self):
         x = torch.randint(0, 255, (3, 3, 4, 4), dtype=torch.uint8)
-        metrics, series = reconstruction.judged(x, (x / 255).clamp(1e-6, 1 - 1e-6))
+        nowhere = torch.zeros(3, 4, 4, dtype=torch.bool)
+        metrics, series = reconstruction.judged(x, (x / 255).clamp(1e-6, 1 - 1e-6), nowhere)
         assert metrics["excess"] == pytest.approx(0, abs=1e-4)
+        assert metrics["key_area"] == 0
+        assert "psnr_inside" not in metrics, "no picture has an area"
         assert series["image_0"] == series["rebuilt_0"]
+
+    def test_the_area_has_a_psnr_of_its_own(self):
+        """Two pictures off by 0.1 in their area and by 0.01 elsewhere; a third has no area and counts as a whole."""
+        x, gone = torch.zeros(3, 3, 4, 4, dtype=torch.uint8), torch.zeros(3, 4, 4, dtype=torch.bool)
+        gone[:2, :1] = True
+        rebuilt = torch.where(gone[:, None].expand(x.shape), 0.1, 0.01)
+        metrics, _ = reconstruction.judged(x, rebuilt, gone)
+        assert (metrics["psnr_inside"], metrics["psnr_outside"]) == pytest.approx((20, 40), abs=1e-4)
+        assert metrics["key_area"] == pytest.approx((0.25 + 0.25 + 0) / 3)
+        whole = -10 * math.log10(0.25 * 0.1**2 + 0.75 * 0.01**2)
+        assert metrics["psnr"] == pytest.approx((2 * whole + 40) / 3, abs=1e-4)
 
 
 class TestGrid:
@@ -241,7 +285,16 @@ class TestGrid:
         metrics = {"aum_0.1_1": 0.2, "aum_0.1_2": 0.4, "aum_2.0_1": 0.9, "aum_2.0_2": 0.5}
         metrics |= {name.replace("aum", "fidelity"): value / 2 for name, value in metrics.items()}
         found = lambdas.summary(metrics, [0.1, 2.0], [1, 2])
-        assert found == pytest.approx({"aum_best": 0.9, "aum_high": 0.7, "aum_low": 0.3, "fidelity_mean": 0.25})
+        wanted = {"aum_best": 0.9, "best_lambda2": 2.0, "best_lambda3": 1.0, "aum_high": 0.7, "aum_low": 0.3}
+        assert found == pytest.approx({**wanted, "fidelity_mean": 0.25})
+
+    def test_inside_and_rim_of_a_grid_that_has_both(self):
+        grid2, grid3 = [0.1, 0.5, 2.0], [0.1, 0.5, 1.0, 2.0]
+        metrics = {f"aum_{a}_{b}": 0.1 * a + 0.01 * b for a in grid2 for b in grid3}
+        metrics |= {"aum_0.5_0.5": 0.3, "aum_2.0_0.5": 0.4} | {f"fidelity_{a}_{b}": 0.5 for a in grid2 for b in grid3}
+        found = lambdas.summary(metrics, grid2, grid3)
+        assert (found["aum_inner"], found["aum_rim"], found["aum_best"]) == (0.3, 0.4, 0.4)
+        assert (found["best_lambda2"], found["best_lambda3"]) == (2.0, 0.5)
 
 
 class TestReading:
@@ -291,8 +344,28 @@ class TestConfiguration:
                 assert quantity.variant in paper.experiments[quantity.experiment].variants, claim.id
 
     def test_attacks_and_trainings_have_the_same_variants(self, paper):
-        for name in ("cifar10", "fairface", "celeba"):
+        for name in ("cifar10", "fairface", "fairface_deep", "celeba", "celeba_deep"):
             assert set(paper.experiments[name].variants) == set(paper.experiments[f"{name}_attack"].variants)
+
+    def test_deep_networks_of_faces_are_the_others_protocol_but_for_seeds_and_images(self, paper):
+        for data in ("fairface", "celeba"):
+            for kind in ("", "_attack"):
+                for scale in SCALES:
+                    one, deep = (
+                        params(paper, f"{data}{name}{kind}/{v}", scale)
+                        for name, v in (("", "before"), ("_deep", "before_deep"))
+                    )
+                    apart = {key for key in one if one[key] != deep[key]}
+                    assert apart <= {"depths", "train_images", "batch"}, (data, kind, scale)
+                    assert scale == "quick" or "batch" not in apart
+            seeds = {n: paper.experiments[f"{data}{n}_attack"].scales["reduced"].seeds for n in ("", "_deep")}
+            assert seeds == {"": 2, "_deep": 1}
+
+    def test_a_plan_reckons_with_the_least_steps(self, paper):
+        p = known(paper, "cifar10_attack/before", "reduced", probed=[])
+        few = cost.work("cifar10_attack", {**p, "train_images": 432})
+        assert few.steps == 600 == attacker.steps_of(p, 432) * 1
+        assert cost.work("cifar10_attack", p).steps == 8 * 117
 
     def test_cost_of_the_published_protocol(self, paper):
         """Sheet, section 5: 160 epochs of CIFAR-10 with ResNet-18 are 2.7e16 operations."""

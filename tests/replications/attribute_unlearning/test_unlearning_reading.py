@@ -39,7 +39,8 @@ def test_efficacy_is_the_attackers_accuracy_on_the_balanced_test_rows(work, monk
     reads = {"train": (0.9, 0.8), "test": (0.6, 0.5), "natural": (0.4, 0.3)}
     trainer = SimpleNamespace(status=lambda: ("ok", ""), history={"attacker": [[1.0]]})
     given = []
-    monkeypatch.setattr(attacker, "fit", lambda *a: given.append(a) or SimpleNamespace(trainer=trainer))
+    fitted = SimpleNamespace(trainer=trainer, rows=8, steps=40)
+    monkeypatch.setattr(attacker, "fit", lambda *a: given.append(a) or fitted)
     by_first = {id(part): reads[name] for name, part in PARTS.items()}
     monkeypatch.setattr(attacker, "accuracies", lambda _, __, part, ___: by_first[id(part)])
     found, _, message = work.resnet({"extractor": None}, PARTS, 18, 0, 0.95)
@@ -47,6 +48,7 @@ def test_efficacy_is_the_attackers_accuracy_on_the_balanced_test_rows(work, monk
     wanted = {"efficacy": 0.6, "attacker_train": 0.9, "natural": 0.4, "balanced": 0.3, "chance": 0.2}
     assert {name: found[name] for name in wanted} == wanted
     assert found["majority"] == 0.75, "of the natural rows"
+    assert (found["attack_rows"], found["attack_steps"], found["judged_rows"]) == (8, 40, 8)
     assert found["aum"] == pytest.approx(2 * 0.4 * 0.95 / 1.35)
     # a task that tells ten classes 4 : 6, right in 0.95: 0.1 + (0.4 - 0.05) / 4
     assert found["floor"] == pytest.approx(0.1875)
@@ -56,12 +58,33 @@ def test_efficacy_is_the_attackers_accuracy_on_the_balanced_test_rows(work, monk
 def test_on_natural_rows_a_guess_is_of_the_commonest_class(work, monkeypatch):
     work.own = {**work.own, "sets": "natural"}
     trainer = SimpleNamespace(status=lambda: ("ok", ""), history={"attacker": [[1.0]]})
-    monkeypatch.setattr(attacker, "fit", lambda *_: SimpleNamespace(trainer=trainer))
+    monkeypatch.setattr(attacker, "fit", lambda *_: SimpleNamespace(trainer=trainer, rows=8, steps=40))
     monkeypatch.setattr(attacker, "accuracies", lambda *_: (0.5, 0.5))
     found, *_ = work.resnet({"extractor": None}, {**PARTS, "test": {"z": torch.tensor([3, 3, 3, 1])}}, 18, 0, 0.95)
     assert (found["chance"], found["majority"]) == (0.75, 0.75)
     found, *_ = work.resnet({"extractor": None}, {**PARTS, "test": {"z": torch.tensor([3, 3, 2, 1])}}, 18, 0, 0.95)
     assert (found["chance"], found["majority"]) == (0.5, 0.75), "of the rows that efficacy is of; of the test set"
+
+
+@pytest.mark.parametrize(
+    ("rows", "epochs", "steps"),
+    [(15000, 8, 936), (486, 86, 602), (432, 100, 600), (3256, 12, 600), (5, 600, 600)],
+)
+def test_few_rows_are_gone_over_until_the_attacker_has_made_its_steps(rows, epochs, steps):
+    """Age and moustache leave 486 and 432 equal rows at reduced: twelve epochs of 64 are 84 and 72 steps."""
+    p = {"epochs": 8, "batch": 128} if rows == 15000 else {"epochs": 12, "batch": 64}
+    p["least_steps"] = 600
+    assert (attacker.epochs_of(p, rows), attacker.steps_of(p, rows)) == (epochs, steps)
+
+
+def test_an_attacker_trains_for_the_steps_that_it_says(monkeypatch):
+    monkeypatch.setattr(networks, "attacker", lambda *_: nn.Linear(3, 2))
+    extractor = nn.Sequential(nn.Flatten(), nn.Linear(12, 3))
+    data = {"x": torch.zeros(9, 3, 2, 2, dtype=torch.uint8), "z": torch.arange(9) % 2}
+    p = {"lr": 0.1, "batch": 4, "epochs": 2, "least_steps": 9, "cache_mb": 1}
+    found = attacker.fit(TURNS, "n", extractor, data, 2, p, 0, CPU, Progress("x", 1))
+    assert (found.rows, found.steps) == (9, 10)
+    assert found.trainer.epochs * len(found.trainer.source) == found.steps
 
 
 @pytest.mark.parametrize("sets", ["balanced", "natural"])
@@ -95,7 +118,7 @@ def test_fresh_attackers_learn_from_training_rows_at_both_places_and_are_judged_
 
     monkeypatch.setattr(evaluate, "attack", attack)
     found = work.fresh(None, PARTS, 0)
-    z, truth = PARTS["train"]["z"][:6].tolist(), PARTS["test"]["z"][:6].tolist()
+    z, truth = PARTS["train"]["z"][:6].tolist(), PARTS["test"]["z"].tolist()  # all of the latter
     order = [(k, place) for place in (10, 20) for k in ("linear", "mlp")]
     assert asked == [(kind, place, z, place + 1, truth) for kind, place in order]
     assert [found[n] for n in ("middle_linear", "middle_mlp", "pooled_linear", "pooled_mlp")] == pytest.approx(
@@ -210,6 +233,7 @@ def test_every_part_warms_up_and_the_attacker_cools_down_along_a_cosine(monkeypa
         nets, (Cosine, 0.3)
     )
     monkeypatch.setattr(networks, "attacker", lambda *_: nn.Linear(3, 2))
-    found = attacker.fit(TURNS, "n", nets["extractor"], data, 2, p | {"cache_mb": 1}, 0, CPU, Progress("x", 1))
+    own = p | {"cache_mb": 1, "least_steps": 1}
+    found = attacker.fit(TURNS, "n", nets["extractor"], data, 2, own, 0, CPU, Progress("x", 1))
     (part,) = found.trainer.parts
     assert (type(part.schedule), part.schedule.warm_up, part.schedule.floor) == (Cosine, 0.0, 0.0)

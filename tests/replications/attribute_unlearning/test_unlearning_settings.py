@@ -55,6 +55,7 @@ def test_every_cell_as_it_is_configured_passes(root, scale):
         ({"cache_mb": -1}, "cache_mb: -1; valid: 0 or more"),
         ({"probe_images": 0}, "probe_images: 0; valid: a whole number, 1 or more"),
         ({"literal": "yes"}, "literal: 'yes'; valid: False, True"),
+        ({"least_steps": 0}, "least_steps: 0; valid: a whole number, 1 or more"),
         ({"sets": "equal"}, "sets: 'equal'; valid: balanced, natural"),
         ({"share": "0.3"}, "share: '0.3'; valid: 0 to 1, of an image's area"),
     ],
@@ -103,12 +104,36 @@ def test_the_ends_of_a_range_are_valid():
         ({"grid2": []}, "grid2: []; valid: a list of numbers from 0"),
         ({"grid3": [1.0, -1.0]}, "grid3: [1.0, -1.0]; valid: a list of numbers from 0"),
         ({"grid3": ["a"]}, "grid3: ['a']; valid: a list of numbers from 0"),
+        ({"literal": True}, "grid3: [2]; valid: each below grid2's, [0.1], under literal: "),
     ],
 )
 def test_a_grid_that_is_none(change, told):
     with pytest.raises(ConfigError) as raised:
         check_grid("lambdas", GRID | change)
     assert str(raised.value).startswith(f"lambdas: {told}")
+
+
+@pytest.mark.parametrize(("lambda2", "lambda3"), [(1.0, 1.0), (0.5, 1.0), (0.0, 0.0)])
+def test_the_printed_sign_leaves_eq_2_a_gamma_above_0(lambda2, lambda3):
+    """lambda2 = alpha beta and lambda3 = alpha (beta - gamma): at equal ones eq. (2) removes nothing."""
+    p = {"lambda2": lambda2, "lambda3": lambda3}
+    with pytest.raises(ConfigError) as raised:
+        check("cifar10", {**p, "literal": True})
+    told = f"below lambda2, {lambda2}, under literal: eq. (2) asks for gamma > 0, and alpha gamma = lambda2 - lambda3"
+    assert str(raised.value) == f"cifar10: lambda3: {lambda3}; valid: {told}"
+    check("cifar10", {**p, "literal": False})
+    check("cifar10", {"lambda2": lambda2 + 1, "lambda3": lambda2, "literal": True})
+
+
+def test_implied_weights_of_eq_2(root):
+    """The README tells them: lambda1 = alpha (1 - beta), lambda2 = alpha beta, lambda3 = alpha (beta - gamma)."""
+    paper = load_paper(root, NAME)
+    for variant, gamma in (("unlearn", 1 / 3), ("literal", 1 / 12), ("infopro", 1 / 6)):
+        p = resolve_params(paper, "cifar10", variant, "paper", {})
+        alpha = p["lambda1"] + p["lambda2"]
+        beta = p["lambda2"] / alpha
+        signed = p["lambda3"] if p["literal"] else -p["lambda3"]
+        assert (alpha, beta, beta - signed / alpha) == pytest.approx((6, 1 / 6, gamma))
 
 
 def test_a_training_goes_on_from_the_network_it_asks_for():
@@ -136,6 +161,7 @@ def test_a_reconstruction_s_own_settings_are_looked_at_before_what_it_reads():
         ("parallel/r18", {"parallel.images": 4, "parallel.batch": 8}, "parallel: images: 4; "),
         ("parallel/r18", {"parallel.rounds": 0}, "parallel: rounds: 0; "),
         ("cifar10/before", {"cifar10.lr": 0}, "cifar10: lr: 0; "),
+        ("cifar10/literal", {"cifar10.lambda2": 0.5}, "cifar10: lambda3: 0.5; "),
         ("fairface/before", {"fairface.side": 0}, "fairface: side: 0; "),
     ],
 )
