@@ -32,5 +32,6 @@ def in_reading(root: Path, config: PaperConfig, reading: str) -> tuple[PaperConf
     published, claims = read_stated(root, config)
     if reading:
         claims, config = claims_in(claims, config, reading), reading_of(config, reading)
-        published = [row for row in published if row.entry in config.artefacts[row.artefact].values]
+        places = places_of(config, published)
+        published = [row for row in published if row.key in places]
     return config, published, claims
