@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from common.workflow.allowed import above_zero, at_least, one_of
+from common.workflow.allowed import above_zero, at_least, is_number, number, one_of
 from common.workflow.config import ConfigError
 from common.workflow.job import Job
 from replications.sliced_infomin.rivals import METHODS
@@ -16,7 +16,7 @@ LEAST = {"batch": 4, "max_rows": 3, "epoch_rows": 3, "judge_rows": 10, "n": 8, "
 LEAST |= dict.fromkeys(("slices", "l2", "epochs", "steps", "rounds", "judge_steps", "judge_rounds", "repeats"), 1)
 LEAST |= dict.fromkeys(("d", "levels", "trials"), 1)
 LEAST |= dict.fromkeys(("alpha", "beta", "gamma", "label_weight"), 0)  # below 0 a term would turn its sign
-LEAST |= dict.fromkeys(("patience", "snapshot_from", "neural_steps", "fit_rows", "rows", "published_rows"), 0)
+LEAST |= dict.fromkeys(("patience", "snapshot_from", "neural_steps", "rows", "published_rows"), 0)
 POSITIVE = ("lr", "inner_lr", "width")
 TABLES = {"train_rows": 20, "test_rows": 4}  # of a table; of pictures 0 is all
 
@@ -37,6 +37,9 @@ def check(job: Job) -> None:
     if experiment == "census" and p.get("leaky"):
         raise ConfigError("census: leaky: True; valid: False (its target is never among the inputs)")
     _check_snapshot(experiment, p)
+    _check_fit_rows(experiment, p)
+    for epoch in p.get("milestones", ()):
+        number(f"{experiment}: milestones", epoch, 0, whole=True)
     _check_timed(experiment, p)
 
 
@@ -47,6 +50,13 @@ def _check_snapshot(experiment: str, p: Mapping[str, Any]) -> None:
             f"{experiment}: snapshot_from: {p['snapshot_from']}; valid: 0 to {p['epochs'] - 1}, an epoch before the "
             f"{p['epochs']} of epochs"
         )
+
+
+def _check_fit_rows(experiment: str, p: Mapping[str, Any]) -> None:
+    """Refuse a D' of one or two rows: four fifths of them have no spread, and the penalty would be 0 throughout."""
+    rows = p.get("fit_rows", 0)
+    if not is_number(rows, whole=True) or not (rows == 0 or rows >= 3):
+        raise ConfigError(f"{experiment}: fit_rows: {rows!r}; valid: 0 (the mini-batch itself), or 3 or more")
 
 
 def _check_timed(experiment: str, p: Mapping[str, Any]) -> None:

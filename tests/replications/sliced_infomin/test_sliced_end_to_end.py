@@ -307,6 +307,9 @@ def test_the_protocol_is_the_sheets(root):
         "renyi_2": 0.15,
         "tc_3": 0.10,
     }
+    for name in ("census", "adult"):  # beta on I(Z;T) is 1 / beta on the utility
+        made = paper.experiments[name].variants
+        assert made["slide_beta"] == made["slice"] | {"beta": pytest.approx(1 / made["slice"]["beta"])}
     assert paper.experiments["dsprites"].params["slices"] == 250
     assert paper.experiments["adult"].params["leaky"]
     assert not paper.experiments["adult_clean"].params["leaky"]

@@ -10,6 +10,7 @@ from common.losses.sliced import fit_slices, slice_features, solve_canonical
 from common.training.seeding import generator
 from replications.sliced_infomin.method import RIDGE, ScalarSlices, SlicedInfomin, solve_scalar
 from replications.sliced_infomin.rivals import METHODS, make_infomin
+from replications.sliced_infomin.timing import in_own_precision
 
 
 def draws(n):
@@ -71,6 +72,12 @@ class TestSolve:
         theirs = authors_value(new_z[0].double().numpy(), new_t[0].double().numpy(), w1, w2, theta, np.ones((1, 20)))
         # the feature means drop out: the score is standardised on its own batch
         assert float(ours.correlation(new_z.double(), new_t.double())[0]) == pytest.approx(theirs, abs=1e-8)
+
+    def test_the_published_solve_is_timed_in_the_precision_of_its_rows(self):
+        z, t = scalar_pair(n=400, members=1)
+        assert in_own_precision(z[0], t[0], 20, *draws(1)).weight_x.dtype == torch.float32
+        double = in_own_precision(z[0].double(), t[0].double(), 20, *draws(1))
+        torch.testing.assert_close(double.value, fit_slices(z[0], t[0], 20, *draws(1)).canonical.value)
 
     def test_members_do_not_mix(self):
         z, t = scalar_pair()
