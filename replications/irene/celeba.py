@@ -76,14 +76,16 @@ class Experiment:
             return {}, curves, kept, f"{target}: {message}"
         read = features(found.nets, parts["test"], faces.PLAIN, self.machine)
         g, h = read.accuracy("target"), read.accuracy("private")
-        male = float(read.v.double().mean())
+        male, has = (float(labels.double().mean()) for labels in (read.v, read.y))
         metrics = {
             f"g_{target}": g["accuracy"],
             f"h_{target}": h["accuracy"],
             f"g_balanced_{target}": g["balanced"],
             f"h_balanced_{target}": h["balanced"],
             f"prior_{target}": 100 * max(male, 1 - male),
+            f"majority_{target}": 100 * max(has, 1 - has),
             f"floor_{target}": faces.guess_from_target([parts["train"]], parts["test"]),
+            f"floor_balanced_{target}": faces.guess_from_target([parts["train"]], parts["test"], balanced=True),
             f"epochs_{target}": float(found.trainer.epoch),
             f"images_{target}": float(len(parts["train"]["y"])),
         }

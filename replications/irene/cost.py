@@ -20,6 +20,9 @@ def work(experiment: str, p: dict[str, Any]) -> Work:
         return Work(0, 0)
     if experiment == "proxy":
         return Work(p["steps"], p["steps"] * 6 * p["batch"] * 100)
+    if experiment == "updates":
+        steps = 2 * p["epochs"] * (p["rows"] // p["batch"])  # ten classes and two, layers of 16
+        return Work(steps, steps * 6 * p["batch"] * 500)
     if experiment.endswith("_attack"):
         return Work(6 * _MLP_EPOCHS * 20, 6 * _MLP_EPOCHS * 6 * 5000 * 256 * 128)
     digits = experiment == "biased_mnist"

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from common.data import load
 from common.data.framing import Framing
 from common.data.sets import ImageSet
+from common.evaluation.accuracy import balanced_accuracy
 from common.results import Origin
 from common.training.augment import flip, images, normalise
 from common.training.batches import Batch
@@ -86,12 +87,17 @@ def equal_cells(rows: NDArray[np.int64], cells: NDArray[np.int64], seed: int) ->
     return np.sort(np.concatenate([random.permutation(rows[cells == value])[: counts.min()] for value in values]))
 
 
-def guess_from_target(train: Sequence[Batch], test: Batch) -> float:
+def guess_from_target(train: Sequence[Batch], test: Batch, balanced: bool = False) -> float:
     """Return with which accuracy (percent) the true target alone gives the gender away on ``test``.
 
     Whoever reads the target off G's output comes this close, less G's own errors: an H below has not looked.
+    ``balanced``: of the gender likeliest under equal priors, as fresh attackers are judged.
     """
     y = torch.cat([part["y"] for part in train]).cpu()
     v = torch.cat([part["v"] for part in train]).cpu()
-    likely = torch.stack([torch.bincount(v[y == k], minlength=2).argmax() for k in (0, 1)])
-    return 100 * float((likely[test["y"].cpu()] == test["v"].cpu()).double().mean())
+    prior = torch.bincount(v, minlength=2).clamp_min(1) if balanced else torch.ones(2)
+    likely = torch.stack([(torch.bincount(v[y == k], minlength=2) / prior).argmax() for k in (0, 1)])
+    guess, truth = likely[test["y"].cpu()], test["v"].cpu()
+    if balanced:
+        return 100 * balanced_accuracy(truth.numpy(), guess.numpy())
+    return 100 * float((guess == truth).double().mean())

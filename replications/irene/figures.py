@@ -153,7 +153,8 @@ def leakage(records: Sequence[Record], title: str) -> Figure:
     fig, panels = figure(2, width=4.3, height=4.0, share_y=False)
     for variant in shown:
         line(panels[0], trained[variant], "h", variant, f"{METHODS[variant]}: co-trained H", ":")
-        line(panels[0], attacked[variant], "free_linear_balanced", variant, f"{METHODS[variant]}: fresh linear", "-")
+        line(panels[0], attacked[variant], "linear_balanced", variant, f"{METHODS[variant]}: linear, H's images", "--")
+        line(panels[0], attacked[variant], "free_linear_balanced", variant, f"{METHODS[variant]}: linear", "-")
         line(panels[1], attacked[variant], "free_linear_information", variant, f"{METHODS[variant]}: linear", "-")
         line(panels[1], attacked[variant], "free_mlp_information", variant, f"{METHODS[variant]}: MLP", "--")
     chance(panels[0])
@@ -168,7 +169,7 @@ def leakage(records: Sequence[Record], title: str) -> Figure:
     for axes in panels:
         axes.set_xlabel("ρ of the training set")
         axes.legend(fontsize=6, loc="upper center", bbox_to_anchor=(0.5, -0.2), ncols=2, handlelength=4)
-    fitted = "attackers fitted on digits of independent colours, their accuracies balanced"
+    fitted = "attackers fitted on digits of independent colours, or on H's images, their accuracies balanced"
     return finish(fig, title, records, fitted, bands(records), note(records))
 
 

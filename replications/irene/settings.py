@@ -28,6 +28,7 @@ LEAST = {
     "most_epochs": 1,
     "batches": 1,
     "shown": 1,
+    "rows": 2,
     "test_images": 1,
     "train_images": 2,
     "batch": 2,
@@ -67,6 +68,8 @@ def _each_once(values: list[Any], valid: Callable[[Any], bool]) -> bool:
 def _check_batch(experiment: str, p: Mapping[str, Any]) -> None:
     """Hold the batch to the images that are asked for; equal cells may be fewer, and are then one batch."""
     batch = p.get("batch", 2)
+    if batch > p.get("rows", batch):
+        raise ConfigError(f"{experiment}: batch: {batch} does not fit {p['rows']} rows")
     if batch > p.get("train_images", batch) and not p.get("balanced_train"):
         raise ConfigError(f"{experiment}: batch: {batch} does not fit {p['train_images']} images (train_images)")
     if "batches" in p and batch % PROXY_CLASSES:

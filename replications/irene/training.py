@@ -55,8 +55,8 @@ def train(turns: InTurn, setting: Setting, p: dict[str, Any], machine: Machine, 
     left_out = ("fusion",) if p["frozen_fusion"] else ()
     sgd = partial(torch.optim.SGD, lr=p["lr"], momentum=p["momentum"], weight_decay=p["weight_decay"])
     parts = [
-        # H alone has no schedule (authors' code)
-        Part(name, net, sgd, None if name == "private" else setting.schedule())
+        # H alone has no schedule (authors' code, D14)
+        Part(name, net, sgd, None if name == "private" and not p["h_scheduled"] else setting.schedule())
         for name, net in nets.items()
         if name not in left_out
     ]

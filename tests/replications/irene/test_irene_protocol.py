@@ -180,7 +180,17 @@ class TestFaces:
 
     def test_what_the_target_alone_gives_away(self):
         y, v = torch.tensor([0] * 6 + [1] * 4), torch.tensor([1, 1, 1, 1, 0, 0, 0, 0, 0, 1])
-        assert faces.guess_from_target([{"y": y, "v": v}], {"y": y, "v": v}) == pytest.approx(70.0)
+        known = {"y": y, "v": v}
+        assert faces.guess_from_target([known], known) == pytest.approx(70.0)
+        # of each gender (2 of 5 with y = 0 and v = 0 | 4 of 5 with v = 1) the likelier target: 3 of 5 and 4 of 5 right
+        assert faces.guess_from_target([known], known, balanced=True) == pytest.approx(70.0)
+
+    def test_the_balanced_guess_takes_equal_priors(self):
+        """Three quarters are of v = 0: plainly nobody is ever taken for 1, under equal priors those with y = 1 are."""
+        y, v = torch.tensor([0] * 6 + [1] * 6), torch.tensor([0] * 9 + [1] * 3)
+        known = {"y": y, "v": v}
+        assert faces.guess_from_target([known], known) == pytest.approx(75.0)
+        assert faces.guess_from_target([known], known, balanced=True) == pytest.approx(100 * (6 / 9 + 1) / 2)
 
 
 class TestPublished:

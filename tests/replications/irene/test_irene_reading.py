@@ -49,17 +49,18 @@ def test_g_is_held_to_the_target_and_h_to_the_private_label():
     assert read.accuracy("private") == {"accuracy": 75, "balanced": 75}
 
 
-def test_h_alone_keeps_its_rate(root, monkeypatch):
+@pytest.mark.parametrize(("variant", "of_h"), [("irene", Schedule), ("irene_h_scheduled", MultiStep)])
+def test_h_keeps_its_rate_but_in_the_reading_of_the_text(root, monkeypatch, variant, of_h):
     """The authors' code gives H's optimiser no schedule."""
     paper = load_paper(root, "irene")
-    p = {**resolve_params(paper, "biased_mnist", "irene", "paper", {}), "batch": 4}
+    p = {**resolve_params(paper, "biased_mnist", variant, "paper", {}), "batch": 4}
     monkeypatch.setattr(networks, "model", lambda *_: nets())
     rows = {"x": torch.zeros(8, 2), "y": torch.arange(8) % 2, "v": torch.arange(8) % 2}
     setting = Setting("s", 0, rows, plain, (2, 2), lambda: MultiStep([1]))
     turns = SimpleNamespace(run=lambda _, trainer: trainer)
     found = training.train(turns, setting, p, CPU, Progress("x", 1)).trainer
     kinds = {part.name: type(part.schedule) for part in found.parts}
-    assert kinds == {"encoder": MultiStep, "target": MultiStep, "private": Schedule}
+    assert kinds == {"encoder": MultiStep, "target": MultiStep, "private": of_h}
 
 
 def test_learnedmixins_biased_network_learns_and_is_then_frozen(root):
@@ -154,6 +155,9 @@ class TestFaces:
         assert seen.setting.transform is faces.AUGMENTED
         # learnt on train: gender 0 where y = 0, a tie (so 0) where y = 1; on test one of four is right
         assert metrics["floor_blond"] == 25.0
+        # under equal priors 1 where y = 1: on test right of one of three v = 1, and not of the v = 0
+        assert metrics["floor_balanced_blond"] == pytest.approx(100 / 6)
+        assert metrics["majority_blond"] == 50.0
         assert metrics["images_blond"] == 4
 
     def test_the_test_split_is_never_balanced(self):

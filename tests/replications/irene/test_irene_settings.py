@@ -47,6 +47,8 @@ def test_what_is_valid_is_what_there_is():
         ({"batches": 0}, "batches: 0; valid: 1 or more"),
         ({"batch": 1}, "batch: 1; valid: 2 or more"),
         ({"batch": 100, "train_images": 50}, "batch: 100 does not fit 50 images (train_images)"),
+        ({"batch": 100, "rows": 50}, "batch: 100 does not fit 50 rows"),
+        ({"rows": 1}, "rows: 1; valid: 2 or more"),
         ({"batch": 37, "batches": 5}, "batch: 37; valid: a multiple of 10, for equal classes"),
     ],
 )
@@ -69,6 +71,7 @@ def test_the_ends_of_a_range_are_valid():
         ("celeba_attack/baseline", "most_epochs", 0),
         ("samples/exact", "shown", 0),
         ("proxy/exact", "batch", 37),
+        ("updates/exact", "rows", 1),
     ],
 )
 def test_every_job_says_so_in_one_line(root, tmp_path, capsys, cell, setting, value):

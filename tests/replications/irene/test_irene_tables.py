@@ -41,6 +41,14 @@ def test_faces_count_what_ended_well():
     assert TABLES["table1"](records).to_dict("records")[0]["seeds"] == "1"
 
 
+def test_table_1_shows_what_a_constant_and_what_the_target_alone_reach():
+    seen = {"g": 97.0, "g_balanced": 80.0, "majority": 94.3, "h": 60.0, "floor": 63.9, "floor_balanced": 53.8}
+    record = made("celeba", "irene_g1", 0, metrics={f"{name}_glasses": value for name, value in seen.items()})
+    row = next(r for r in TABLES["table1"]([record]).to_dict("records") if r["target"] == "Eyeglasses")
+    assert (row["G (%)"], row["G balanced (%)"], row["target's majority (%)"]) == ("97.00", "80.00", "94.30")
+    assert (row["gender from the target alone (%)"], row["the same, balanced (%)"]) == ("63.90", "53.80")
+
+
 def test_the_sizes_are_those_of_a_run_that_ended_well():
     found = {"total": 10.0, "train": 6.0, "valid": 2.0, "test": 2.0}
     records = [made("celeba", "baseline", 0, **LOST), made("celeba", "baseline", 1, metrics=found)]
