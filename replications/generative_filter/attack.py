@@ -1,7 +1,8 @@
 """Step 3, fresh classifiers on released codes: what somebody who knows the mechanism can still read from them.
 
 An attacker starts when the mechanism is fixed, sees as much released data as he likes (every batch draws the
-mechanism's noise anew) and trains to the end of a cosine schedule. All members of a stack are attacked at once.
+mechanism's noise anew) and trains to the end of a cosine schedule. All members of a stack are attacked at once. Where
+rows are few he stops on some held back: fresh noise keeps him from learning filtered rows by heart, but not raw ones.
 """
 
 from __future__ import annotations
@@ -19,15 +20,21 @@ from common.losses.classes import stacked_cross_entropy
 
 # rows (members, batch) -> released codes (members, batch, d), the mechanism's noise drawn anew
 Release = Callable[[Tensor], Tensor]
+LOOKS = 100  # at the rows held back, evenly over the steps
 
 
 @dataclass(frozen=True)
 class Settings:
-    """How an attacker is fitted: Adam, a cosine schedule over ``steps`` batches."""
+    """How an attacker is fitted: Adam, a cosine schedule over ``steps`` batches.
+
+    ``held_back`` is the share of the training rows that he does not learn from: of the networks he passes through, that
+    with the least cross-entropy on these is kept. At 0 it is the last one.
+    """
 
     steps: int
     batch: int
     lr: float
+    held_back: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -56,13 +63,48 @@ def fit(
     adam = FlatAdam(net, settings.lr)
     n = labels.shape[1]
     each = len(labels) // len(orders)
+    watched, known = None, None
+    if settings.held_back:
+        shuffled = torch.stack([torch.randperm(n, generator=g) for g in orders])
+        count = min(max(round(settings.held_back * n), 1), n - 1)
+        rows, known = shuffled[:, :count].repeat_interleave(each, 0), shuffled[:, count:]
+        watched = Watched(net, release(rows), labels.gather(1, rows))
+        n -= count
     for step in range(settings.steps):
         drawn = torch.stack([torch.randint(n, (settings.batch,), generator=g) for g in orders])
-        rows = drawn.repeat_interleave(each, 0)
+        rows = (drawn if known is None else known.gather(1, drawn)).repeat_interleave(each, 0)
         adam.lr = cosine_rate(step, settings.steps, settings.lr)
         adam.zero_grad()
         stacked_cross_entropy(net(release(rows)), labels.gather(1, rows)).sum().backward()
         adam.step()
+        if watched is not None and (step + 1) % max(settings.steps // LOOKS, 1) == 0:
+            watched.look()
+    if watched is not None:
+        watched.restore()
+
+
+class Watched:
+    """Rows held back, one draw of ``codes (members, rows, d)``: keeps each member's network that reads them best."""
+
+    def __init__(self, net: nn.Module, codes: Tensor, labels: Tensor) -> None:
+        self.net, self.codes, self.labels = net, codes, labels
+        self.best = torch.full((len(labels),), float("inf"))
+        self.kept = [p.detach().clone() for p in net.parameters()]
+
+    @torch.no_grad()
+    def look(self) -> None:
+        """Judge every member's network as it is now."""
+        loss = stacked_cross_entropy(self.net(self.codes), self.labels)
+        better = loss < self.best
+        self.best = torch.where(better, loss, self.best)
+        for kept, p in zip(self.kept, self.net.parameters(), strict=True):
+            kept[better] = p[better]
+
+    @torch.no_grad()
+    def restore(self) -> None:
+        """Give every member the network that was kept for it."""
+        for kept, p in zip(self.kept, self.net.parameters(), strict=True):
+            p.copy_(kept)
 
 
 @torch.no_grad()

@@ -28,7 +28,7 @@ from replications.generative_filter.information import lnc_information, lnc_lite
 from replications.generative_filter.method import classifier
 from replications.generative_filter.reading import read
 from replications.generative_filter.release import Released, draws, read_mechanisms
-from replications.generative_filter.settings import check, check_trained
+from replications.generative_filter.settings import check, check_told, check_trained
 from replications.generative_filter.train_vae import pixels
 from replications.generative_filter.vae import mnist_vae
 
@@ -46,8 +46,9 @@ class Evaluation:
         check(cell.experiment, self.p)
         self.digits = digits_of(job)
         self.vae, self.filter = job.config.needs
-        trained = job.needed(self.filter, seeds[0]).params["budgets"]
-        check_trained(cell.experiment, self.p, self.filter, trained, "shown_budget", *ATTACKED)
+        trained = job.needed(self.filter, seeds[0]).params
+        check_told(cell.experiment, self.p, self.filter, trained)
+        check_trained(cell.experiment, self.p, self.filter, trained["budgets"], "shown_budget", *ATTACKED)
         self.train, self.test = (read_codes(job, seeds, self.digits, split, self.vae) for split in ("train", "test"))
         self.metrics: list[dict[str, float]] = [{} for _ in seeds]
         self.series: list[dict[str, list[float | None]]] = [{} for _ in seeds]
@@ -174,10 +175,10 @@ class Evaluation:
             self.series[k][f"pictures_{name}"] = [round(float(v), 2) for v in values.flatten()]
 
     def distortions(self) -> None:
-        """Carry over what the mechanisms spend, in every unit: the x axis of all curves."""
+        """Carry over what the mechanisms spend, in every unit (the x axis of all curves), and what h read of them."""
         for k, seed in enumerate(self.seeds):
             found = self.job.needed(self.filter, seed).metrics
-            self.metrics[k] |= {n: v for n, v in found.items() if n.startswith(("d_unit", "d_posterior", "kl_"))}
+            self.metrics[k] |= {n: v for n, v in found.items() if n.startswith(("d_unit", "d_posterior", "kl_", "h_"))}
             self.metrics[k] |= {"d_unit_b0": 0.0, "d_posterior_b0": 0.0}
 
 

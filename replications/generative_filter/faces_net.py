@@ -103,9 +103,10 @@ def face_vae(generator: torch.Generator, **sizes: int | bool) -> FaceVAE:
 
 
 def input_gradient(decode: Callable[[Tensor], Tensor], z: Tensor) -> Tensor:
-    """Return the norm (n,) of the gradient of each row's **summed** outputs in z: |J' 1|, as section 6.1 computes it.
+    """Return the norm (n,) of the gradient of each row's **summed** outputs in z: |J' 1| (D25).
 
-    It is not the Jacobian's norm: outputs of opposite sign cancel. The graph is kept, for the penalty is trained on.
+    Section 6.1 sums over the batch alone; the sum over pixels is ours, one backward pass instead of one per pixel. It
+    is not the Jacobian's norm: outputs of opposite sign cancel. The graph is kept, for the penalty is trained on.
     """
     z = z.requires_grad_(True) if z.is_leaf else z
     (gradient,) = torch.autograd.grad(decode(z).sum(), z, create_graph=True)
@@ -141,7 +142,8 @@ def face_loss(
     """Return the three terms of eq. (6): reconstruction, gamma KL, kappa Lipschitz; each a scalar.
 
     ``noise`` and ``prior`` (n, codes) are standard normal, ``alpha`` (n, 1) uniform; ``weights`` = (gamma, kappa, C_L).
-    With ``apart`` the Lipschitz term's rows do not meet in the decoder's norms (D21).
+    With ``apart`` the Lipschitz term's rows do not meet in the decoder's norms (D21); its points are where they are,
+    so that the encoder does not feel it (D25).
     """
     gamma, kappa, limit = weights
     mean, log_variance = net.encoder(x)

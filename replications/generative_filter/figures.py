@@ -116,14 +116,22 @@ def sensitivity(artefact: str, experiment: str, names: Sequence[tuple[str, str, 
 
 
 def printed(axes: Axes, artefact: str, records: Sequence[Record], colors: Mapping[str, str]) -> str:
-    """Draw the printed accuracies as crosses: of raw codes at no distortion, of the filter's at the largest budget."""
+    """Draw the printed accuracies as crosses: of raw codes at no distortion, of the filter's at the largest budget.
+
+    One without a tolerance is a lower bound: an arrow up from it.
+    """
     rows = printed_for(PUBLISHED, artefact)
+    said: dict[str, list[str]] = {"crosses: printed": [], "arrow: printed as a lower bound": []}
     for entry, row in rows.items():
         kind, _, metric = entry.partition("_")
         at = 0.0 if kind == "raw" else curve(records, metric)[0].mean(0)[-1]
-        axes.plot(at, row.value, "x", color=colors[metric], markersize=7, markeredgewidth=1.8, zorder=4)
-    said = ", ".join(f"{entry.replace('_', ' ')} {row.printed}" for entry, row in rows.items())
-    return f"crosses: printed ({said})" if rows else ""
+        bound = row.tolerance is None
+        if bound:
+            axes.errorbar(at, row.value, 0.02, lolims=True, marker="_", color=colors[metric], elinewidth=1.8, zorder=4)
+        else:
+            axes.plot(at, row.value, "x", color=colors[metric], markersize=7, markeredgewidth=1.8, zorder=4)
+        said[list(said)[bound]].append(f"{entry.replace('_', ' ')} {row.printed}")
+    return ", ".join(f"{kind} ({', '.join(found)})" for kind, found in said.items() if found)
 
 
 def confusion(experiment: str, budgets: Sequence[tuple[str, str]], ticks: Sequence[str]) -> Callable:

@@ -105,7 +105,7 @@ class Game:
     """The players of every member (seeds x budgets, seeds first) and the turns they take."""
 
     def __init__(self, data: Data, p: Mapping[str, Any], seeds: Sequence[int], role: Sequence[Any]) -> None:
-        self.data, self.p, self.seeds = data, p, list(seeds)
+        self.data, self.p, self.seeds, self.role = data, p, list(seeds), role
         self.budgets = [float(b) for b in p["budgets"] if b > 0]
         each = len(self.budgets)
         codes = data.mean.shape[-1]
@@ -148,6 +148,20 @@ class Game:
             v.repeat_interleave(each, 0) for v in (z, turn["eps"], turn["private"], turn["utility"], turn["own"])
         )
         return z + own[..., None] * self.mechanism.shift(eps, y), y, u
+
+    @torch.no_grad()
+    def in_loop(self, chunk: int = 5000) -> Tensor:
+        """Return the accuracy (members,) of h as the game leaves it: own rows' means, one draw of the mechanism."""
+        each, right = len(self.budgets), 0.0
+        noise = [generator(*self.role, s, "in loop") for s in self.seeds]
+        for rows in torch.arange(self.data.mean.shape[1], device=self.data.mean.device).split(chunk):
+            z = self.data.mean[:, rows]
+            eps = torch.stack([torch.randn(z.shape[1:], generator=g) for g in noise]).to(z)
+            values = (z, eps, self.data.private[:, rows], self.data.own[:, rows])
+            z, eps, y, own = (v.repeat_interleave(each, 0) for v in values)
+            guess = self.h(z + self.mechanism.shift(eps, y)).argmax(-1)
+            right = right + ((guess == y) & own).sum(-1)
+        return right / self.data.own.sum(-1).repeat_interleave(each, 0)
 
     def turns(self, batch: Batch) -> Iterator[list[Route]]:
         """Yield the turns of one step: h and nu learn ``inner`` times, then A does."""

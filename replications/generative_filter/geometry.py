@@ -24,9 +24,10 @@ from common.workflow.job import Job, Outcome
 from common.workflow.job import main as run_job
 from replications.generative_filter.codes import digits_of, label, origin_of, read_codes
 from replications.generative_filter.release import Released, draws, read_mechanisms
-from replications.generative_filter.settings import check, check_trained
+from replications.generative_filter.settings import check, check_told, check_trained
 
 ROOT = Path(__file__).resolve().parents[2]
+CASES = ({"private": "digit", "utility": "circle"}, {"private": "large", "utility": "odd"})
 
 
 def plane(points: NDArray[np.float64], neighbours: int, seed: int) -> NDArray[np.float64]:
@@ -52,8 +53,11 @@ def run(job: Job, seeds: list[int]) -> tuple[dict[int, Outcome], Origin, str]:
     machine = prepare("cpu", "fp32")
     digits = digits_of(job)
     vae, case1, case2 = job.config.needs
-    for case, key in ((case1, "case1_budgets"), (case2, "case2_budgets")):
-        check_trained(cell.experiment, p, case, job.needed(case, seeds[0]).params["budgets"], key)
+    told = ((case1, CASES[0], "case1_budgets"), (case2, CASES[1], "case2_budgets"))
+    for case, labels, key in told:
+        trained = job.needed(case, seeds[0]).params
+        check_told(cell.experiment, labels, case, trained)
+        check_trained(cell.experiment, p, case, trained["budgets"], key)
     outcomes = {}
     for seed in seeds:
         codes = read_codes(job, [seed], digits, "test", vae)

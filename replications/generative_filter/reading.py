@@ -23,13 +23,14 @@ def read(
 ) -> attack.Reading:
     """Fit ``net``, a stack of fresh classifiers, to ``truth["train"] (n,)`` and judge it by ``truth["test"]``.
 
-    ``how`` holds its steps, batch and rate; ``p["repeats"]`` draws of the test rows are judged. ``draws(what)`` gives a
-    generator per seed for the ``noise`` and the ``rows`` it learns from and for the ``unseen`` draws.
+    ``truth`` may have rows of its own per seed, (seeds, n). ``how`` holds its steps, batch, rate and, where some are,
+    the share of rows held back; ``p["repeats"]`` draws of the test rows are judged. ``draws(what)`` gives a generator
+    per seed for the ``noise`` and the ``rows`` it learns from and for the ``unseen`` draws.
     """
     train, test = released["train"], released["test"]
     noise, orders, unseen = (draws(what) for what in ("noise", "rows", "unseen"))
     labels = {split: v.expand(released[split].members, -1) for split, v in truth.items()}
-    settings = attack.Settings(how["steps"], how["batch"], how["lr"])
+    settings = attack.Settings(how["steps"], how["batch"], how["lr"], how.get("held_back", 0.0))
     # members of a seed share rows and noise: the mechanism draws once a seed
     attack.fit(net, lambda rows: train.draw(rows[:: train.each], noise), labels["train"], settings, orders)
     return attack.judge(net, [test.whole(unseen) for _ in range(p["repeats"])], labels["test"], classes)

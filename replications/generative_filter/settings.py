@@ -53,7 +53,10 @@ LEAST = dict.fromkeys(
 )
 ABOVE_0 = ("lr", "filter_lr", "multiplier_lr", "noise_variance", "sensitivity")
 BUDGETS = ("budgets", "strong_budgets", "boosted_budgets", "lnc_budgets", "case1_budgets", "case2_budgets")
+MAY_BE_NONE = ("lnc_budgets",)  # and the budgets of Adult's baselines, which have no filter
 ATTACKER = ("hidden", "steps", "batch", "lr")
+HELD_BACK = "held_back"  # the fifth, for the faces' attackers
+ADVERSARIES = ("all", "own", "shared")  # what table 4's adversaries learn from
 OWN_LABELS = ("users", "faces_filter")  # their labels are the artefact's, in turn
 
 
@@ -75,7 +78,7 @@ def check(experiment: str, p: Mapping[str, Any]) -> None:
         _check_hidden(experiment, p["hidden"], many=experiment == "vae")
     for key in ("fresh", "strong"):
         if key in p:
-            _check_attacker(f"{experiment}: {key}", p[key], many=key == "strong")
+            _check_attacker(f"{experiment}: {key}", p[key], key == "strong", experiment == "faces_filter")
     if "width" in p and not (is_number(p["width"], whole=True) and p["width"] >= 16 and p["width"] % 16 == 0):
         raise ConfigError(f"{experiment}: width: {p['width']!r}; valid: a multiple of 16 (it is halved four times)")
     if p.get("size", 64) != 64:
@@ -90,7 +93,8 @@ def _check_names(experiment: str, p: Mapping[str, Any]) -> None:
         labels = {"private": (GENDER,), "utility": (INCOME,)}
     elif experiment in OWN_LABELS:
         labels = {}
-    for key, valid in ({"mechanism": MECHANISMS, "method": METHODS} | labels).items():
+    names = {"mechanism": MECHANISMS, "method": METHODS, "adversary": ADVERSARIES}
+    for key, valid in (names | labels).items():
         one_of(experiment, p, key, valid)
 
 
@@ -99,14 +103,20 @@ def _check_budgets(experiment: str, p: Mapping[str, Any]) -> None:
         values = p.get(key, [])
         if not _numbers(values, 0) or len(set(values)) < len(values):
             raise ConfigError(f"{experiment}: {key}: {values!r}; valid: a list of numbers from 0, each once")
+        needed = key not in MAY_BE_NONE and not (key == "budgets" and experiment.startswith("adult_attack"))
+        if needed and key in p and not values:
+            raise ConfigError(f"{experiment}: {key}: []; valid: a list of one or more numbers from 0")
     if not set(p.get("lnc_budgets", [])) <= set(p.get("budgets", [])):
         raise ConfigError(f"{experiment}: lnc_budgets: {p['lnc_budgets']!r}; valid: some of budgets, {p['budgets']!r}")
 
 
-def _check_attacker(where: str, how: Any, many: bool) -> None:
-    """Hold a fresh classifier's own settings to the four that there are."""
-    if not isinstance(how, Mapping) or set(how) != set(ATTACKER):
-        raise ConfigError(f"{where}: {how!r}; valid: a mapping of {', '.join(ATTACKER)}")
+def _check_attacker(where: str, how: Any, many: bool, stops: bool) -> None:
+    """Hold a fresh classifier's own settings to the four that there are, five where it ``stops`` on rows held back."""
+    keys = (*ATTACKER, HELD_BACK) if stops else ATTACKER
+    if not isinstance(how, Mapping) or set(how) != set(keys):
+        raise ConfigError(f"{where}: {how!r}; valid: a mapping of {', '.join(keys)}")
+    if stops and not (is_number(how[HELD_BACK]) and 0 <= how[HELD_BACK] <= 0.5):
+        raise ConfigError(f"{where}: {HELD_BACK}: {how[HELD_BACK]!r}; valid: from 0 to 0.5")
     for key in ("steps", "batch"):
         number(f"{where}: {key}", how[key], 1, whole=True)
     number(f"{where}: lr", how["lr"], 0, above=True)
@@ -160,6 +170,17 @@ def check_trained(experiment: str, p: Mapping[str, Any], cell: str, trained: Seq
             if b and b not in trained:
                 valid = ", ".join(f"{v:g}" for v in sorted({0, *trained}))
                 raise ConfigError(f"{experiment}: {key}: {b!r}; valid: {valid} (those of {cell})")
+
+
+def check_told(experiment: str, p: Mapping[str, Any], cell: str, trained: Mapping[str, Any]) -> None:
+    """Hold an attack's labels to those that the mechanism it reads was ``trained`` for: a filter is told the private.
+
+    Raises:
+        ConfigError: The first that is another one.
+    """
+    for key in ("private", "utility"):
+        if p[key] != trained[key]:
+            raise ConfigError(f"{experiment}: {key}: {p[key]!r}; valid: {trained[key]} (what {cell} was trained for)")
 
 
 def check_batch(experiment: str, batch: int, rows: int, what: str, key: str = "batch") -> None:

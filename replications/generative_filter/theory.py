@@ -43,6 +43,16 @@ def shift_half_chi2_printed(squared_distance: float) -> float:
     return 0.5 * math.expm1(-0.5 * squared_distance) ** 2
 
 
+def half_chi2_bound(budget: float) -> float:
+    """Return the largest d^2 that 1/2 chi^2 <= b admits: log(1 + 2 b)."""
+    return math.log1p(2 * budget)
+
+
+def half_chi2_bound_printed(budget: float) -> float:
+    """Return section 6.2.1's -2 log((1 - sqrt(2 b))_+), the slip of the form above inherited: none from b = 1/2 on."""
+    return -2 * math.log(1 - math.sqrt(2 * budget)) if budget < 0.5 else math.inf
+
+
 def mechanism_kl(noise_variance: float, variances: ArrayLike) -> float:
     """Return D_KL(N(mu, S + sigma^2 I) || N(mu, S)), eq. (14), for S = diag(variances)."""
     ratio = noise_variance / np.asarray(variances, dtype=float)

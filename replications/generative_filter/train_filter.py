@@ -74,14 +74,15 @@ def play(
 
 
 def finish(game: Game, codes: Codes) -> dict[str, list[float]]:
-    """Hold every mechanism to its budget; return what it spends, in every unit, per seed.
+    """Hold every mechanism to its budget; return what it spends, in every unit, and what h reads of it, per seed.
 
     ``kl_integrated`` is eq. (14) at the posterior variances' mean over rows: the KL is convex in them, so that its own
     mean over rows is no less.
     """
     method.meet_budget(game.mechanism, game.limits, game.shares, game.precision, game.p["spend"])
+    read = game.in_loop().view(len(game.seeds), -1)
+    found: dict[str, list[float]] = {f"h_b{b:g}": v.tolist() for b, v in zip(game.budgets, read.T, strict=True)}
     units = {"d_unit": game.measure(posterior=False), "d_posterior": game.measure(posterior=True)}
-    found: dict[str, list[float]] = {}
     with torch.no_grad():
         for name, (shares, precision) in units.items():
             spent = game.mechanism.distortion(shares, precision).view(len(game.seeds), -1)

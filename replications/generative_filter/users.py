@@ -1,7 +1,9 @@
 """Table 4: two users, ten parts, separately trained filters.
 
 Part 1 is user 1's and part 2 user 2's, parts 3 to 10 are public. A user's A learns on his own part only; h and nu learn
-on the eight public parts, raw, and on his own part, filtered. Adversaries are then trained on the full privatised set.
+on the eight public parts, raw, and on his own part, filtered. Adversaries are then trained on the full privatised set:
+every row through his filter, or, as variants, his own part alone, or each user's part through his filter and the public
+ones as they are (D16).
 
 ``python -m replications.generative_filter.users results/quick/generative_filter/users/paper/config.json``
 """
@@ -59,6 +61,55 @@ def user_data(codes: Codes, cut: list[list[Tensor]], user: int, names: tuple[str
     return Data(mean, deviation, private, utility, (2, 2), own)
 
 
+class Shared(Released):
+    """The set as both users release it: each row through its owner's filter, the public ones as they are.
+
+    ``owner (seeds, n)`` is 0 or 1 for the users' rows and 2 for public ones; ``by_user`` holds every row through each
+    user's filter.
+    """
+
+    def __init__(self, owner: Tensor, by_user: Sequence[Released]) -> None:
+        super().__init__(by_user[0].codes, None, by_user[0].private, by_user[0].state)
+        self.owner, self.by_user = owner, by_user
+
+    def draw(self, rows: Tensor, generators: Sequence[torch.Generator]) -> Tensor:
+        """Return released codes (members, rows, d) of ``rows (seeds, rows)``."""
+        codes = torch.stack([z[r] for z, r in zip(self.codes, rows, strict=True)])
+        owner = self.owner.gather(1, rows)[..., None]
+        for user, released in enumerate(self.by_user):
+            codes = torch.where(owner == user, released.draw(rows, generators), codes)
+        return codes
+
+
+def learnt_from(
+    adversary: str,
+    codes: Codes,
+    cut: list[list[Tensor]],
+    user: int,
+    told: list[Tensor],
+    states: list[dict[str, Tensor]],
+) -> tuple[Released, list[Tensor]]:
+    """Return what a user's adversaries learn from, and the rows of it per seed (D16).
+
+    ``told (n,)`` is what each user's filter is told of every row, ``states`` their filters.
+    """
+    seeds = len(cut)
+    everything = [torch.arange(len(codes.digits))] * seeds
+    by_user = [Released(codes.mean, None, y.expand(seeds, -1), state) for y, state in zip(told, states, strict=True)]
+    if adversary == "shared":
+        owner = torch.full((seeds, len(codes.digits)), 2)
+        for k, pieces in enumerate(cut):
+            for u in range(len(USERS)):
+                owner[k, pieces[u]] = u
+        return Shared(owner, by_user), everything
+    if adversary == "own":
+        least = min(len(pieces[user]) for pieces in cut)  # seeds differ by a row or two
+        mine = [pieces[user][:least] for pieces in cut]
+        mean = torch.stack([z[rows] for z, rows in zip(codes.mean, mine, strict=True)])
+        return Released(mean, None, torch.stack([told[user][rows] for rows in mine]), states[user]), mine
+    return by_user[user], everything
+
+
 def run(job: Job, seeds: list[int]) -> tuple[dict[int, Outcome], Origin, str]:
     """Train each user's filter on his part, then attack the data that went through it."""
     p, cell = job.config.params, job.config.cell
@@ -71,6 +122,7 @@ def run(job: Job, seeds: list[int]) -> tuple[dict[int, Outcome], Origin, str]:
     turn = InTurn(Checkpoint(job.checkpoint_path(seeds), job.config.checkpoint_seconds))
     metrics: list[dict[str, float]] = [{} for _ in seeds]
     bad: dict[int, str] = {}
+    states = []
     for user, (name, attributes) in enumerate(USERS.items()):
         data = user_data(codes["train"], cut, user, attributes).to(machine.device)
         check_game(cell.experiment, p, data.own)
@@ -79,16 +131,20 @@ def run(job: Job, seeds: list[int]) -> tuple[dict[int, Outcome], Origin, str]:
         game.model.to(machine.device)
         trainer = turn.run(name, game.trainer(machine, role, f"generative_filter users, {name}, seeds {seeds}"))
         method.meet_budget(game.mechanism, game.limits, game.shares, game.precision, p["spend"])
-        spent = game.mechanism.distortion(*game.measure(posterior=False)).detach()
+        spent, in_loop = game.mechanism.distortion(*game.measure(posterior=False)).detach(), game.in_loop()
         bad |= {seeds[k]: f"{name}: {why}" for k, why in trainer.stopped.items()}
-        state = {"A": game.mechanism.state_dict()["A"].cpu()[:, None]}
-        told = {split: label(attributes[0], found.digits) for split, found in codes.items()}
-        released = {
-            split: Released(found.mean, None, told[split].expand(len(seeds), -1), state)
-            for split, found in codes.items()
-        }
+        states.append({"A": game.mechanism.state_dict()["A"].cpu()[:, None]})
+        for k in range(len(seeds)):
+            metrics[k] |= {f"{name}_d_unit": float(spent[k]), f"{name}_h": float(in_loop[k])}
+    for user, (name, attributes) in enumerate(USERS.items()):
+        role = (cell.paper, cell.experiment, cell.variant, name)
+        told = [label(hidden, codes["train"].digits) for hidden, _ in USERS.values()]
+        known, rows = learnt_from(p["adversary"], codes["train"], cut, user, told, states)
+        unseen = label(attributes[0], codes["test"].digits).expand(len(seeds), -1)
+        released = {"train": known, "test": Released(codes["test"].mean, None, unseen, states[user])}
         for what, attribute in zip(("private", "utility"), attributes, strict=True):
             truth = {split: label(attribute, found.digits) for split, found in codes.items()}
+            truth["train"] = torch.stack([truth["train"][mine] for mine in rows])
             inits = [g for s in seeds for g in draws(role, [s], what, "init")]
             net = method.classifier(codes["train"].mean.shape[-1], 2, inits, p["fresh"]["hidden"])
             reading = read(net, released, truth, 2, p, p["fresh"], partial(draws, role, seeds, what))
@@ -96,7 +152,6 @@ def run(job: Job, seeds: list[int]) -> tuple[dict[int, Outcome], Origin, str]:
                 metrics[k][f"{name}_{what}"] = float(reading.accuracy[k])
                 metrics[k][f"{name}_{what}_balanced"] = float(reading.balanced[k])
         for k in range(len(seeds)):
-            metrics[k][f"{name}_d_unit"] = float(spent[k])
             # below one half is leakage with its sign turned: the reader of the table wants the larger of the two
             accuracy = metrics[k][f"{name}_private"]
             metrics[k][f"{name}_private_either_way"] = max(accuracy, 1 - accuracy)

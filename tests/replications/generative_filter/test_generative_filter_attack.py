@@ -59,6 +59,49 @@ class TestAttackers:
         assert entropy - found.cross_entropy[0] == pytest.approx(math.log(2), abs=0.02)
         assert entropy - found.cross_entropy[1] < 0.01
 
+    def test_on_few_raw_rows_one_who_stops_reads_more(self):
+        """One who goes on to the end learns them by heart."""
+        g, d = generator("few"), 40
+        weight = torch.randn(d, generator=g) / d**0.5
+        x = {split: torch.randn(1, n, d, generator=g) for split, n in (("train", 1500), ("test", 4000))}
+        y = {split: (v @ weight + torch.randn(v.shape[:2], generator=g) > 0.4).long() for split, v in x.items()}
+        found = []
+        for share in (0.0, 0.2):
+            net = classifier(d, 2, [generator("net")], 60)
+            how = attack.Settings(400, 128, 2e-2, share)
+            attack.fit(net, lambda rows: x["train"][:, rows[0]], y["train"], how, [generator("order")])
+            found.append(attack.judge(net, [x["test"]], y["test"], 2).accuracy[0])
+        assert found[1] > found[0] + 0.02
+
+    def test_each_member_keeps_the_network_that_read_the_rows_held_back_best(self):
+        net = classifier(1, 2, [generator("net", k) for k in range(2)])
+        codes, labels = torch.randn(2, 50, 1, generator=generator("x")), torch.zeros(2, 50, dtype=torch.long)
+        watched = attack.Watched(net, codes, labels)
+        seen = []
+        for bias in ((3.0, -3.0), (-1.0, 2.0)):  # member 0 reads best at the first look, member 1 at the second
+            with torch.no_grad():
+                net.layers[-1].bias[:, 0, 0] = torch.tensor(bias)
+            watched.look()
+            seen.append([p.detach().clone() for p in net.parameters()])
+        watched.restore()
+        for p, first, second in zip(net.parameters(), *seen, strict=True):
+            torch.testing.assert_close(p[0], first[0])
+            torch.testing.assert_close(p[1], second[1])
+
+    def test_nothing_held_back_leaves_the_draws_as_they_were(self):
+        y = torch.randint(0, 2, (1, 100), generator=generator("y"))
+        rows = []
+        for share in (0.0, 0.2):
+            net = classifier(1, 2, [generator("net")])
+            seen = []
+            release = lambda r: seen.append(r) or torch.zeros(*r.shape, 1)  # noqa: E731, B023
+            attack.fit(net, release, y, attack.Settings(50, 8, 0.01, share), [generator("o")])
+            rows.append(seen)
+        assert rows[0][0].tolist() == [torch.randint(100, (8,), generator=generator("o")).tolist()]
+        watched = set(rows[1][0].flatten().tolist())
+        assert len(watched) == 20
+        assert not watched & {row for batch in rows[1][1:] for row in batch.flatten().tolist()}
+
     def test_hard_auroc_is_balanced_accuracy(self):
         x = torch.randn(600, 3, generator=generator("x"))
         y = (x[:, 0] + torch.randn(600, generator=generator("e")) > 0.5).long()

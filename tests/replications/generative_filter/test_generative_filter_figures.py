@@ -51,8 +51,14 @@ def test_accuracies_have_no_band_above_one():
 
 
 def test_printed_values_are_crosses_where_they_were_read():
-    crosses = [line.get_xydata()[0].tolist() for line in drawn("filter").axes[0].lines if line.get_marker() == "x"]
-    assert crosses == [[0.0, 0.95], [4.0, 0.65], [4.0, 0.87]]
+    fig = drawn("filter")
+    crosses = [line.get_xydata()[0].tolist() for line in fig.axes[0].lines if line.get_marker() == "x"]
+    assert crosses == [[0.0, 0.95], [4.0, 0.65]]
+    told = " ".join(fig.get_supxlabel().split())
+    assert "crosses: printed (raw private 0.95, filter private 0.65), arrow: " in told
+    assert "arrow: printed as a lower bound (filter utility 0.87)" in told
+    (arrow,) = [line for line in fig.axes[0].lines if line.get_marker() == "_"]
+    assert arrow.get_xydata().tolist() == [[4.0, 0.87]]
 
 
 def lost(experiment, variant, seed, **fields):

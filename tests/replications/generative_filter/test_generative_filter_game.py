@@ -82,6 +82,21 @@ def test_public_rows_pass_as_they_are():
     assert (z[:, :10] != plain[:, :10]).any()
 
 
+def test_what_h_reads_in_the_game_is_of_own_rows_behind_the_filter():
+    """h says on which side the code's first number lies; the filter sends it to that of the label it is told."""
+    own = torch.zeros(2, 40, dtype=torch.bool)
+    own[:, :10] = True
+    found = data(own=own)
+    played = game(found)
+    played.h = lambda z: torch.stack([-z[..., 0], z[..., 0]], -1)
+    with torch.no_grad():
+        played.mechanism.A.zero_()
+        raw = ((found.mean[..., 0] > 0) == found.private)[:, :10].double().mean(-1).repeat_interleave(2)
+        torch.testing.assert_close(played.in_loop(chunk=7).double(), raw)
+        played.mechanism.A[:, 0, 4:] = torch.tensor([-1e3, 1e3])
+        assert played.in_loop(chunk=7).tolist() == [1.0] * 4
+
+
 def test_batches_resume_where_they_stood():
     source, _ = batch_of(game())
     for _ in range(3):

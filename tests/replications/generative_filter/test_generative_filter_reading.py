@@ -216,6 +216,27 @@ def test_mmd_is_its_unbiased_definition():
     assert float(fair.mmd(z, u)) == pytest.approx(sum(own) - 2 * across, abs=1e-6)
 
 
+def test_what_table_4_s_adversaries_learn_from():
+    """User 1's filter adds 1000, user 2's 2000, to what is told 1; codes are row numbers and every row is told 1."""
+    digits = torch.arange(10).repeat(20)
+    codes = Codes(torch.arange(200.0).expand(2, -1)[..., None], None, digits)
+    cut, told = [users.parts(digits, seed) for seed in (0, 1)], [torch.ones(200, dtype=torch.long)] * 2
+    states = [{"A": torch.tensor([0, 0, add]).expand(2, 1, 1, 3).clone()} for add in (1000.0, 2000.0)]
+    noise = [generator("n", k) for k in range(2)]
+    for user, add in enumerate((1000, 2000)):
+        found = {kind: users.learnt_from(kind, codes, cut, user, told, states) for kind in ("all", "own", "shared")}
+        drawn = {kind: made.whole(noise)[..., 0].long() for kind, (made, _) in found.items()}
+        for k in range(2):
+            assert drawn["all"][k].tolist() == [add + row for row in range(200)]
+            assert drawn["own"][k].tolist() == [add + row for row in cut[k][user].tolist()]
+            assert found["own"][1][k].tolist() == cut[k][user].tolist(), "the rows whose labels go with these codes"
+            wanted = torch.arange(200)
+            wanted[cut[k][0]] += 1000
+            wanted[cut[k][1]] += 2000
+            assert drawn["shared"][k].tolist() == wanted.tolist()
+            assert all(found[kind][1][k].tolist() == list(range(200)) for kind in ("all", "shared"))
+
+
 def test_a_users_own_rows_are_his_part_and_the_public_ones_belong_to_nobody():
     digits = torch.arange(10).repeat(20)
     codes = Codes(torch.arange(200.0)[None, :, None], torch.ones(1, 200, 1), digits)

@@ -8,8 +8,15 @@ import torch
 from refusals import quick_job, refusal
 
 from common.workflow.config import ConfigError, cells_of, load_paper, resolve_params
-from replications.generative_filter import adult, codes, evaluate_adult, settings
-from replications.generative_filter.settings import check, check_batch, check_game, check_one_filter, check_trained
+from replications.generative_filter import adult, codes, evaluate, evaluate_adult, settings
+from replications.generative_filter.settings import (
+    check,
+    check_batch,
+    check_game,
+    check_one_filter,
+    check_told,
+    check_trained,
+)
 
 NAME = "generative_filter"
 HOW = {"hidden": 15, "steps": 10, "batch": 8, "lr": 0.01}
@@ -54,12 +61,26 @@ def test_every_cell_as_it_is_configured_passes(root, scale):
         ("filter1", {"budgets": [0, -1]}, "budgets: [0, -1]; valid: a list of numbers from 0, each once"),
         ("filter1", {"budgets": [1, 1.0]}, "budgets: [1, 1.0]; valid: a list of numbers from 0, each once"),
         ("filter1", {"budgets": 3}, "budgets: 3; valid: a list of numbers from 0, each once"),
+        ("filter1", {"budgets": []}, "budgets: []; valid: a list of one or more numbers from 0"),
+        ("attack1", {"budgets": []}, "budgets: []; valid: a list of one or more numbers from 0"),
+        ("attack1", {"strong_budgets": []}, "strong_budgets: []; valid: a list of one or more numbers from 0"),
+        ("attack1", {"boosted_budgets": []}, "boosted_budgets: []; valid: a list of one or more numbers from 0"),
+        ("geometry", {"case1_budgets": []}, "case1_budgets: []; valid: a list of one or more numbers from 0"),
+        ("geometry", {"case2_budgets": []}, "case2_budgets: []; valid: a list of one or more numbers from 0"),
+        ("users", {"adversary": "al"}, "adversary: 'al'; did you mean 'all'? valid: all, own, shared"),
         ("attack1", {"budgets": [0, 3], "lnc_budgets": [5]}, "lnc_budgets: [5]; valid: some of budgets, [0, 3]"),
         ("filter1", {"hidden": [15]}, "hidden: [15]; valid: a whole number from 1"),
         ("vae", {"hidden": []}, "hidden: []; valid: a list of whole numbers from 1"),
         ("attack1", {"fresh": {"hidden": 4}}, "fresh: {'hidden': 4}; valid: a mapping of hidden, steps, batch, lr"),
         ("attack1", {"fresh": HOW | {"steps": 0}}, "fresh: steps: 0; valid: a whole number, 1 or more"),
         ("attack1", {"strong": HOW | {"hidden": [0]}}, "strong: hidden: [0]; valid: a list of whole numbers from 1"),
+        ("attack1", {"fresh": HOW | {"held_back": 0.1}}, "fresh: {"),
+        (
+            "faces_filter",
+            {"fresh": HOW},
+            "fresh: {'hidden': 15, 'steps': 10, 'batch': 8, 'lr': 0.01}; valid: a mapping",
+        ),
+        ("faces_filter", {"fresh": HOW | {"held_back": 0.9}}, "fresh: held_back: 0.9; valid: from 0 to 0.5"),
         ("faces", {"size": 32}, "size: 32; valid: 64 "),
         ("faces", {"width": 24}, "width: 24; valid: a multiple of 16 "),
         ("geometry", {"neighbours": 15, "rows": 15}, "rows: 15; valid: more than neighbours, 15"),
@@ -77,6 +98,9 @@ def test_the_ends_of_a_range_are_valid():
     check("closed_forms", {"epsilon": 0.99, "delta": 1e-9, "squared_distance": 0})
     check("attack1", {"nontarget": "", "lnc_budgets": [], "budgets": [0]})
     check("vae", {"hidden": [300, 300]})
+    check("adult_attack", {"budgets": []})
+    for share in (0, 0.5):
+        check("faces_filter", {"fresh": HOW | {"held_back": share}})
 
 
 def test_a_game_needs_a_budget_and_its_rows():
@@ -115,6 +139,38 @@ def test_an_attack_is_on_budgets_that_were_trained():
     check_trained("attack1", p, "filter1/filter", [3, 5], "budgets")
     with pytest.raises(ConfigError, match=r"^attack1: shown_budget: 2; valid: 0, 3, 5 \(those of filter1/filter\)$"):
         check_trained("attack1", p, "filter1/filter", [3, 5], "budgets", "shown_budget")
+
+
+@pytest.mark.parametrize(
+    ("experiment", "change", "told"),
+    [
+        ("attack1", {"private": "large"}, "private: 'large'; valid: digit (what filter1/filter was trained for)"),
+        ("attack1", {"utility": "odd"}, "utility: 'odd'; valid: circle (what filter1/filter was trained for)"),
+        ("attack2", {"private": "digit"}, "private: 'digit'; valid: large (what filter2/filter was trained for)"),
+    ],
+)
+def test_an_attack_is_on_the_labels_that_the_filter_was_trained_for(experiment, change, told, root):
+    """Told another label a filter would release other codes, or have no column for it."""
+    paper = load_paper(root, NAME)
+    needed = paper.experiments[experiment].needs_of("filter")[1]
+    trained = resolve_params(paper, *needed.split("/"), "quick", {})
+    p = resolve_params(paper, experiment, "filter", "quick", {})
+    check_told(experiment, p, needed, trained)
+    with pytest.raises(ConfigError) as raised:
+        check_told(experiment, p | change, needed, trained)
+    assert str(raised.value) == f"{experiment}: {told}"
+
+
+def test_an_attack_job_looks_at_its_labels(root, monkeypatch):
+    paper = load_paper(root, NAME)
+    p = resolve_params(paper, "attack1", "filter", "quick", {}) | {"private": "large"}
+    needs = paper.experiments["attack1"].needs_of("filter")
+    trained = SimpleNamespace(params=resolve_params(paper, "filter1", "filter", "quick", {}))
+    cell = SimpleNamespace(paper=NAME, experiment="attack1", variant="filter")
+    job = SimpleNamespace(config=SimpleNamespace(cell=cell, params=p, needs=needs), needed=lambda *_: trained)
+    monkeypatch.setattr(evaluate, "digits_of", lambda _: None)
+    with pytest.raises(ConfigError, match=r"^attack1: private: 'large'; valid: digit "):
+        evaluate.Evaluation(job, [0])
 
 
 @pytest.mark.parametrize(

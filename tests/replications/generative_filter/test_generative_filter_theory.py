@@ -34,6 +34,19 @@ class TestDivergences:
         assert theory.shift_half_chi2_printed(1.0) == pytest.approx(0.0774, abs=1e-4)  # the slip
         assert theory.shift_half_chi2_printed(1e6) <= 0.5 < theory.shift_half_chi2(1.5)
 
+    @pytest.mark.parametrize("budget", [0.1, 0.4, 3.0])
+    def test_bounds_turn_the_two_forms_round(self, budget):
+        assert theory.shift_half_chi2(theory.half_chi2_bound(budget)) == pytest.approx(budget)
+        printed = theory.half_chi2_bound_printed(budget)
+        if budget < 0.5:
+            assert theory.shift_half_chi2_printed(printed) == pytest.approx(budget)
+        else:
+            assert printed == math.inf, "the printed form never reaches it"
+
+    def test_bounds_at_a_tenth(self):
+        assert theory.half_chi2_bound(0.1) == pytest.approx(0.18, abs=0.005)
+        assert theory.half_chi2_bound_printed(0.1) == pytest.approx(1.19, abs=0.005)
+
     def test_chi2_is_the_renyi_divergence_of_order_two(self):
         assert 2 * theory.shift_half_chi2(0.8) == pytest.approx(math.expm1(theory.shift_renyi(0.8, 2)))
 
