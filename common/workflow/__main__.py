@@ -36,7 +36,7 @@ class Command:
 COMMANDS = {
     "plan": Command(show_plan, "jobs to run, with estimated time and memory per paper, before anything runs"),
     "compare": Command(compare, "published beside reproduced, with verdicts; writes the comparison files"),
-    "accept": Command(accept, "write a scale's numbers and claims into the papers' reproduced.csv and judged.csv"),
+    "accept": Command(accept, "write a scale's numbers and claims into reproduced.csv, unprinted.csv and judged.csv"),
     "regress": Command(regress, "hold a scale's records to the numbers and verdicts that were accepted"),
     "verify": Command(commands.verify, "fail if an artefact has no rule or a required record is missing"),
     "resolve": Command(by_hand.resolve, "write the resolved configuration of every cell, for runs by hand"),

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from common.evaluation.accepted import write_accepted
+from common.evaluation.cells import CellReader
 from common.evaluation.comparison import Comparison
 from common.evaluation.comparison import compare as compare_numbers
 from common.evaluation.corrections import Change, read_corrections, unexplained
@@ -26,7 +27,10 @@ from common.evaluation.reproduced import (
 from common.evaluation.reproduced import as_csv as numbers_csv
 from common.evaluation.reproduced import merged as merged_numbers
 from common.evaluation.tables import write_comparison
-from common.workflow.config import PaperConfig
+from common.evaluation.unprinted import as_csv as unprinted_csv
+from common.evaluation.unprinted import asked_cells, unprinted_path
+from common.evaluation.unprinted import merged as merged_unprinted
+from common.workflow.config import Artefact, PaperConfig
 from common.workflow.console import CONSOLE, table
 from common.workflow.foreign import foreign_cells, refuse_foreign
 from common.workflow.resolve import Plan
@@ -42,7 +46,9 @@ def comparison_of(plan: Plan, paper: str, reading: str = "") -> Comparison:
     ``reading`` is a variant to seek them in, instead of the one that the artefacts name.
     """
     config, published, claims = in_reading(plan.root, plan.papers[paper], reading)
-    return compare_numbers(config, published, claims, plan.root / "results", plan.scale)
+    found = compare_numbers(config, published, claims, plan.root / "results", plan.scale)
+    kept = () if reading else asked_cells(_asking(config))
+    return replace(found, cells=tuple(sorted({*found.cells, *kept})))
 
 
 def compare(plan: Plan) -> int:
@@ -68,6 +74,7 @@ def accepted_path(plan: Plan, paper: str, reading: str) -> Path:
 def accept(plan: Plan) -> int:
     """Lay the plan's scale's numbers into each paper's ``reproduced.csv`` and its claims into ``judged.csv``.
 
+    Numbers that artefacts keep though the paper prints none go into ``unprinted.csv``.
     There is one of each per reading, and either all of them are written or none; a claim whose records are not at hand
     is judged on the accepted means where these decide it. A verdict or an outcome that changes must have its line in
     CORRECTIONS.md; the lines that lack are printed, to be filled in. Records that other code or parameters left, or a
@@ -111,8 +118,9 @@ def _offer(plan: Plan, config: PaperConfig, reading: str, comparison: Comparison
     claims, changed = merged_claims(comparison, judged_path(path), on_means)
     fresh, told = len(accepted_rows(comparison)), sum(claim.stands for claim in comparison.claims)
     rows = f"{len(numbers)} rows, {fresh} of them fresh at {plan.scale}"
+    contents = {path: numbers_csv(numbers), judged_path(path): claims_csv(claims)}
     return _Offer(
-        {path: numbers_csv(numbers), judged_path(path): claims_csv(claims)},
+        contents if reading else contents | _unprinted(plan, config, path),
         [*moved, *changed],
         [
             f"{label(path)}: {':'.join(row.key)}: {none_finished(ran, row.mean)}"
@@ -120,6 +128,23 @@ def _offer(plan: Plan, config: PaperConfig, reading: str, comparison: Comparison
         ],
         f"{path.relative_to(plan.root)}: {rows}; claims judged: {len(claims)}, {told} of them fresh",
     )
+
+
+def _unprinted(plan: Plan, config: PaperConfig, path: Path) -> dict[Path, str]:
+    """Return the file of numbers that the paper does not print, beside ``path``, with what the records say of them."""
+    reader, beside = CellReader(plan.root / "results", config.name, plan.scale), unprinted_path(path)
+    return {beside: unprinted_csv(merged_unprinted(config.name, _asking(config), reader, plan.scale, beside))}
+
+
+def _asking(config: PaperConfig) -> list[Artefact]:
+    """Return the artefacts that keep unprinted numbers, of their cells in the readings as well."""
+
+    def whole(artefact: Artefact) -> tuple[str, ...]:
+        own = dict.fromkeys(cell.split("/")[0] for cell in artefact.cells)
+        read = (f"{e}/{r}" for r in config.readings for e in own if r in config.experiments[e].variants)
+        return tuple(dict.fromkeys([*artefact.cells, *read]))
+
+    return [a.model_copy(update={"cells": whole(a)}) for a in config.artefacts.values() if a.unprinted]
 
 
 def _show(comparison: Comparison, reading: str) -> None:

@@ -45,13 +45,17 @@ class Source(Strict):
 
 
 class Artefact(Strict):
-    """A table or figure of the paper: its title, the cells it draws from, where its published values are."""
+    """A table or figure of the paper: its title, the cells it draws from, where its published values are.
+
+    ``unprinted``: metrics of its cells, by patterns as ``attacker_*``, that ``accept`` keeps in ``unprinted.csv``.
+    """
 
     title: str
     kind: Literal["figure", "table"]
     cells: tuple[str, ...] = Field(min_length=1)
     ours: bool = False
     values: dict[str, Source] = {}
+    unprinted: tuple[str, ...] = ()
 
     @field_validator("values", mode="before")
     @classmethod
