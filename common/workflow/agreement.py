@@ -47,7 +47,7 @@ def comparison_of(plan: Plan, paper: str, reading: str = "") -> Comparison:
     """
     config, published, claims = in_reading(plan.root, plan.papers[paper], reading)
     found = compare_numbers(config, published, claims, plan.root / "results", plan.scale)
-    kept = () if reading else asked_cells(_asking(config))
+    kept = () if reading else asked_cells(asking(config))
     return replace(found, cells=tuple(sorted({*found.cells, *kept})))
 
 
@@ -133,10 +133,10 @@ def _offer(plan: Plan, config: PaperConfig, reading: str, comparison: Comparison
 def _unprinted(plan: Plan, config: PaperConfig, path: Path) -> dict[Path, str]:
     """Return the file of numbers that the paper does not print, beside ``path``, with what the records say of them."""
     reader, beside = CellReader(plan.root / "results", config.name, plan.scale), unprinted_path(path)
-    return {beside: unprinted_csv(merged_unprinted(config.name, _asking(config), reader, plan.scale, beside))}
+    return {beside: unprinted_csv(merged_unprinted(config.name, asking(config), reader, plan.scale, beside))}
 
 
-def _asking(config: PaperConfig) -> list[Artefact]:
+def asking(config: PaperConfig) -> list[Artefact]:
     """Return the artefacts that keep unprinted numbers, of their cells in the readings as well."""
 
     def whole(artefact: Artefact) -> tuple[str, ...]:

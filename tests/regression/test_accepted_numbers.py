@@ -10,6 +10,8 @@ from common.evaluation.on_means import judge_on_means
 from common.evaluation.places import places_of
 from common.evaluation.published import read_published
 from common.evaluation.reproduced import read_reproduced, rejudge
+from common.evaluation.unprinted import merged, read_unprinted
+from common.workflow.agreement import asking
 from common.workflow.config import load_paper, paper_names
 from common.workflow.stated import in_reading
 
@@ -53,6 +55,13 @@ def test_accepted_claims_are_those_of_the_paper_and_follow_from_the_accepted_num
         of_records = {claim for claim, row in here.items() if not row.on_means}
         expected = {row.claim: row for row in derived if row.claim not in of_records}
         assert {claim: row for claim, row in here.items() if row.on_means} == expected, "accept the scale again"
+
+
+@pytest.mark.parametrize("path", sorted(ROOT.glob("replications/*/unprinted.csv")), ids=lambda path: path.parent.name)
+def test_numbers_that_no_paper_prints_are_asked_for_and_name_their_commit(path):
+    rows, paper = read_unprinted(path), load_paper(ROOT, path.parent.name)
+    assert merged(paper.name, asking(paper), lambda *_: (), "quick", path) == rows, "accept a scale again"
+    assert all(row.commit and "unknown" not in row.commit and "dirty" not in row.commit for row in rows)
 
 
 def test_there_are_accepted_claims():
