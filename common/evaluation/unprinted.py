@@ -67,26 +67,34 @@ def asked_cells(artefacts: Iterable[Asks]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(cell for artefact in artefacts if artefact.unprinted for cell in artefact.cells))
 
 
-def fresh_rows(paper: str, artefacts: Iterable[Asks], reader: CellReader, scale: str) -> list[Unprinted]:
+def fresh_rows(artefacts: Iterable[Asks], reader: CellReader, scale: str) -> list[Unprinted]:
     """Return what the records say of the metrics that the artefacts ask for; a stand-in's numbers are none.
 
-    Over the seeds that finished and have the metric. Refuses a pattern that no metric of its cells answers to, once
-    all of them were run.
+    Over the seeds that finished and have the metric.
     """
     found: dict[tuple[str, str, str], Unprinted] = {}
     for artefact in artefacts:
-        records = {cell: reader(*cell.split("/")) for cell in artefact.cells}
-        metrics = {cell: sorted({name for r in own for name in r.metrics}) for cell, own in records.items()}
         for pattern in artefact.unprinted:
-            named = [(cell, m) for cell, names in metrics.items() for m in names if fnmatchcase(m, pattern)]
-            if not named and all(records.values()):
-                raise AgreementError(f"{paper}: unprinted: {pattern!r} names no metric of {', '.join(artefact.cells)}")
-            rows = [_row(cell, metric, records[cell], scale) for cell, metric in named]
+            named = _named(pattern, artefact, reader)
+            rows = [_row(cell, metric, reader(*cell.split("/")), scale) for cell, metric in named]
             found |= {row.key: row for row in rows if row is not None}
     return list(found.values())
 
 
-def merged(paper: str, artefacts: Collection[Asks], reader: CellReader, scale: str, path: Path) -> list[Unprinted]:
+def unanswered(artefacts: Iterable[Asks], reader: CellReader) -> list[str]:
+    """Return one line for each pattern that no metric answers to though all its cells were run: a slip, perhaps.
+
+    Perhaps not: a run may be too short for a metric, or lost before it.
+    """
+    return [
+        f"unprinted: {pattern!r} names no metric of {', '.join(artefact.cells)}"
+        for artefact in artefacts
+        for pattern in artefact.unprinted
+        if all(reader(*cell.split("/")) for cell in artefact.cells) and not _named(pattern, artefact, reader)
+    ]
+
+
+def merged(artefacts: Collection[Asks], reader: CellReader, scale: str, path: Path) -> list[Unprinted]:
     """Return the rows as they would be with those of the records in place of theirs; a cell run anew keeps no old row.
 
     Rows that no artefact asks for any more go. Order: as the artefacts have the cells, metric, scale.
@@ -95,7 +103,7 @@ def merged(paper: str, artefacts: Collection[Asks], reader: CellReader, scale: s
     again = {cell for cell in cells if reader(*cell.split("/"))}
     before = [row for row in read_unprinted(path) if row.scale != scale or row.cell not in again]
     asked = [row for row in before if any(_asks(artefact, row) for artefact in artefacts)]
-    asked += fresh_rows(paper, artefacts, reader, scale)
+    asked += fresh_rows(artefacts, reader, scale)
     return sorted(asked, key=lambda row: (cells.index(row.cell), row.metric, SCALES.index(row.scale)))
 
 
@@ -103,6 +111,12 @@ def as_csv(rows: Sequence[Unprinted]) -> str:
     """Return the text of the file; none where there are no rows."""
     cells = ([number(v) if isinstance(v, float) else "" if v is None else str(v) for v in astuple(r)] for r in rows)
     return to_csv(COLUMNS, cells) if rows else ""
+
+
+def _named(pattern: str, artefact: Asks, reader: CellReader) -> list[tuple[str, str]]:
+    """Return the cells and metrics of an artefact's records that a pattern names."""
+    metrics = {cell: sorted({name for r in reader(*cell.split("/")) for name in r.metrics}) for cell in artefact.cells}
+    return [(cell, name) for cell, names in metrics.items() for name in names if fnmatchcase(name, pattern)]
 
 
 def _asks(artefact: Asks, row: Unprinted) -> bool:

@@ -28,7 +28,7 @@ from common.evaluation.reproduced import as_csv as numbers_csv
 from common.evaluation.reproduced import merged as merged_numbers
 from common.evaluation.tables import write_comparison
 from common.evaluation.unprinted import as_csv as unprinted_csv
-from common.evaluation.unprinted import asked_cells, unprinted_path
+from common.evaluation.unprinted import asked_cells, unanswered, unprinted_path
 from common.evaluation.unprinted import merged as merged_unprinted
 from common.workflow.config import Artefact, PaperConfig
 from common.workflow.console import CONSOLE, table
@@ -101,7 +101,7 @@ def accept(plan: Plan) -> int:
 
 @dataclass(frozen=True)
 class _Offer:
-    """What one reading's files would hold, the verdicts that this changes, rows that no seed bears now, a summary."""
+    """What one reading's files would hold, the verdicts that this changes, what no seed bears now, a summary."""
 
     contents: dict[Path, str]
     changes: list[Change]
@@ -119,21 +119,20 @@ def _offer(plan: Plan, config: PaperConfig, reading: str, comparison: Comparison
     fresh, told = len(accepted_rows(comparison)), sum(claim.stands for claim in comparison.claims)
     rows = f"{len(numbers)} rows, {fresh} of them fresh at {plan.scale}"
     contents = {path: numbers_csv(numbers), judged_path(path): claims_csv(claims)}
+    lost = [
+        f"{label(path)}: {':'.join(row.key)}: {none_finished(ran, row.mean)}"
+        for row, ran in unfinished(read_reproduced(path), comparison)
+    ]
+    if not reading:
+        reader, beside = CellReader(plan.root / "results", config.name, plan.scale), unprinted_path(path)
+        contents |= {beside: unprinted_csv(merged_unprinted(asking(config), reader, plan.scale, beside))}
+        lost += [f"{config.name}: {line}" for line in unanswered(asking(config), reader)]
     return _Offer(
-        contents if reading else contents | _unprinted(plan, config, path),
+        contents,
         [*moved, *changed],
-        [
-            f"{label(path)}: {':'.join(row.key)}: {none_finished(ran, row.mean)}"
-            for row, ran in unfinished(read_reproduced(path), comparison)
-        ],
+        lost,
         f"{path.relative_to(plan.root)}: {rows}; claims judged: {len(claims)}, {told} of them fresh",
     )
-
-
-def _unprinted(plan: Plan, config: PaperConfig, path: Path) -> dict[Path, str]:
-    """Return the file of numbers that the paper does not print, beside ``path``, with what the records say of them."""
-    reader, beside = CellReader(plan.root / "results", config.name, plan.scale), unprinted_path(path)
-    return {beside: unprinted_csv(merged_unprinted(config.name, asking(config), reader, plan.scale, beside))}
 
 
 def asking(config: PaperConfig) -> list[Artefact]:

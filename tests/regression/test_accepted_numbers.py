@@ -60,7 +60,7 @@ def test_accepted_claims_are_those_of_the_paper_and_follow_from_the_accepted_num
 @pytest.mark.parametrize("path", sorted(ROOT.glob("replications/*/unprinted.csv")), ids=lambda path: path.parent.name)
 def test_numbers_that_no_paper_prints_are_asked_for_and_name_their_commit(path):
     rows, paper = read_unprinted(path), load_paper(ROOT, path.parent.name)
-    assert merged(paper.name, asking(paper), lambda *_: (), "quick", path) == rows, "accept a scale again"
+    assert merged(asking(paper), lambda *_: (), "quick", path) == rows, "accept a scale again"
     assert all(row.commit and "unknown" not in row.commit and "dirty" not in row.commit for row in rows)
 
 

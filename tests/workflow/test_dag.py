@@ -212,10 +212,10 @@ class TestReruns:
         assert "infoshape_classifier_thesis" in would
         assert not {name for name in would if re.match(r"infoshape_(raw|encoder_.|closed_forms)_thesis", name)}
 
-    def test_changed_key_of_one_experiment_reruns_that_one(self, finished, edit):
+    def test_changed_key_of_one_experiment_reruns_that_one_and_what_reads_it(self, finished, edit):
         edit("replications/infoshape/config.yaml", "lambda_leakage: 100.0", "lambda_leakage: 90.0")
         would = {name for name in dry(finished, "all") if name.endswith("_thesis")}
-        assert would == {"infoshape_encoder_c_thesis"}
+        assert would == {"infoshape_encoder_c_thesis", "infoshape_bounds_c_thesis"}
 
     def test_changed_printed_value_judges_again_and_retrains_nothing(self, finished, edit):
         edit("replications/infoshape/published.csv", "4.03", "4.04")
