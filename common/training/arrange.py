@@ -24,6 +24,7 @@ from typing import Any, TypeVar
 import torch
 from torch import nn
 
+from common.models.few_places import hasten_few_places
 from common.models.small_images import guard_small_images
 from common.results import processor
 from common.training.machine import Machine, has_matrix_units, prepare
@@ -52,13 +53,14 @@ def prepare_for_convolutions(device: str = "auto", precision: str = "auto", kern
 def arrange(model: Model, machine: Machine) -> Model:
     """Move a model to the machine's device, its convolutions to the layout that is fast there, and guard them.
 
-    In bf16 on a CPU images smaller than a kernel are convolved in fp32 (:mod:`common.models.small_images`).
+    In bf16 on a CPU images smaller than a kernel are convolved in fp32 (:mod:`common.models.small_images`); in fp32
+    there, where few places are left, weights get their slope another way (:mod:`common.models.few_places`).
     A convolution with channels-last weights gives channels-last results, whatever its input: the images need nothing.
     """
     kernels = [max(m.kernel_size) for m in model.modules() if isinstance(m, nn.Conv2d)]
     model = model.to(machine.device)
-    if machine.autocast is not None and machine.device.type == "cpu":
-        guard_small_images(model)
+    if machine.device.type == "cpu":
+        (hasten_few_places if machine.autocast is None else guard_small_images)(model)
     if kernels and (machine.device.type == "cuda" or max(kernels) < LARGE):
         model = model.to(memory_format=torch.channels_last)
     return model

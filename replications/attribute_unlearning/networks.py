@@ -14,6 +14,7 @@ from common.models.resnet import STAGES, ResNetEncoder, resnet_encoder
 from common.training.arrange import arrange
 from common.training.machine import Machine
 from common.training.seeding import generator
+from replications.attribute_unlearning.enlarged import EnlargedConv2d
 
 MEAN, STD = (0.4914, 0.4824, 0.4467), (0.2470, 0.2435, 0.2616)  # of CIFAR-10, as InfoPro has them
 AUXILIARY = ("decoder", "task_head", "attribute_head")
@@ -38,9 +39,8 @@ class Decoder(nn.Module):
 
     def __init__(self, channels: int, side: int) -> None:
         super().__init__()
-        self.side = side
         self.layers = nn.Sequential(
-            nn.Conv2d(channels, 12, 3, padding=1, bias=False),
+            EnlargedConv2d(channels, 12, 3, side),
             nn.BatchNorm2d(12),
             nn.ReLU(),
             nn.Conv2d(12, 3, 3, padding=1),
@@ -48,7 +48,33 @@ class Decoder(nn.Module):
 
     def forward(self, h: Tensor) -> Tensor:
         """Return the logits; their sigmoid is the picture."""
-        return self.layers(interpolate(h, (self.side, self.side), mode="bilinear", align_corners=True))
+        return self.layers(h)
+
+
+class Rebuilder(nn.Module):
+    """Figure 4's decoder, h (n, c, a, b) to logits (n, 3, side, side): sides double, widths halve, 16 at least (D13).
+
+    InfoPro's :class:`Decoder` enlarges h in one go: where h has an eighth of the image's side it blurs what h tells.
+    """
+
+    def __init__(self, channels: int, inside: int, side: int) -> None:
+        super().__init__()
+        self.side = side
+        layers: list[nn.Module] = []
+        while inside < side:
+            narrow = max(channels // 2, 16)
+            layers += [nn.Conv2d(channels, narrow, 3, padding=1, bias=False), nn.BatchNorm2d(narrow), nn.ReLU()]
+            layers += [nn.Upsample(scale_factor=2, mode="bilinear", align_corners=False)]
+            channels, inside = narrow, 2 * inside
+        self.layers = nn.Sequential(*layers)
+        self.last = nn.Conv2d(channels, 3, 3, padding=1)
+
+    def forward(self, h: Tensor) -> Tensor:
+        """Return the logits; their sigmoid is the picture."""
+        wide = self.layers(h)
+        if wide.shape[-1] != self.side:
+            wide = interpolate(wide, (self.side, self.side), mode="bilinear", align_corners=False)
+        return self.last(wide)
 
 
 class Head(nn.Module):

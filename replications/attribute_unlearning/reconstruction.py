@@ -50,9 +50,9 @@ class Reconstruction(CellAtWork):
         """Train a decoder on the frozen h of one network and judge it on the test images."""
         extractor = self.network(self.weights(seed, self.trained), self.p["depths"][0], seed)["extractor"]
         parts = {s: self.pictures.part(self.pictures.rows(s, seed), self.machine.device) for s in ("train", "test")}
-        channels = read(extractor, parts["test"]["x"][:1], self.machine).shape[1]
+        _, channels, inside, _ = read(extractor, parts["test"]["x"][:1], self.machine).shape
         random = generator("attribute_unlearning", "reconstruction", seed)
-        decoder = arrange(build(lambda: networks.Decoder(channels, self.p["side"]), random), self.machine)
+        decoder = arrange(build(lambda: networks.Rebuilder(channels, inside, self.p["side"]), random), self.machine)
 
         def learn(batch: Batch) -> list[Route]:
             with frozen(extractor, self.machine):

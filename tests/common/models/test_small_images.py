@@ -53,6 +53,6 @@ def test_larger_images_are_convolved_in_bf16_and_small_ones_are_not():
         assert net(torch.randn(2, 3, 1, 8)).dtype == torch.float32
 
 
-def test_in_fp32_nothing_is_changed():
+def test_in_fp32_no_image_is_guarded():
     net = arrange(nn.Sequential(nn.Conv2d(3, 4, 3, padding=1)), Machine(torch.device("cpu"), None))
-    assert type(net[0]) is nn.Conv2d
+    assert not isinstance(net[0], SmallImageConv2d)
