@@ -20,7 +20,7 @@ class EnlargedConv2d(nn.Conv2d):
         self.side = side
 
     def forward(self, h: Tensor) -> Tensor:
-        """Return the convolution of ``h (n, c, a, b)`` enlarged to ``side`` (bilinear, corners aligned), fp32 at least."""
+        """Return the convolution of ``h (n, c, a, b)`` at ``side`` (bilinear, corners aligned), in fp32 at least."""
         taps = self.kernel_size[0]
         flat = self.weight.permute(2, 3, 0, 1).reshape(-1, self.in_channels, 1, 1)  # a row, a column, a channel
         met = conv2d(h, flat).unflatten(1, (taps, taps, -1))  # n, row, column, out, a, b
