@@ -1,8 +1,7 @@
 """Parameters of attribute unlearning's cells as jobs and the plan have them, and what a network counts."""
 
-from contextlib import contextmanager
-
 import torch
+from torch.utils.flop_counter import FlopCounterMode
 
 from common.training.machine import Machine
 from common.workflow.config import resolve_params
@@ -28,17 +27,8 @@ def count(*nets):
     return sum(p.numel() for net in nets for p in net.parameters())
 
 
-@contextmanager
-def multiply_adds():
-    """Count those of convolutions and linear layers, into the list given."""
-    found = []
-
-    def note(module, _, out):
-        if isinstance(module, torch.nn.Conv2d | torch.nn.Linear):
-            found.append(module.weight[0].numel() * out[0].numel())
-
-    hook = torch.nn.modules.module.register_module_forward_hook(note)
-    try:
-        yield found
-    finally:
-        hook.remove()
+def multiply_adds(module, x):
+    """Return those of one pass, as torch counts the operations that it makes, and what leaves it."""
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        out = module(x)
+    return counter.get_total_flops() / 2, out

@@ -55,6 +55,13 @@ def test_table_cells_are_not_broken_into_letters(tmp_path):
     assert "overflow-wrap: break-word" in rule
 
 
+def test_every_row_of_a_table_is_one_line(root):
+    """A row that was wrapped is no row: the table ends there, and the rest is shown as text."""
+    for guide in guides(root):
+        broken = [line for line in guide.text.splitlines() if line.startswith("|") != line.rstrip().endswith("|")]
+        assert not broken, guide.source
+
+
 @pytest.mark.slow
 def test_every_module_of_the_core_is_in_the_reference(root, tmp_path):
     """Slow: it imports the whole core and renders every module once."""

@@ -40,7 +40,7 @@ class TestConfiguration:
         for name in ("cifar10", "fairface", "fairface_deep", "celeba", "celeba_deep"):
             assert set(paper.experiments[name].variants) == set(paper.experiments[f"{name}_attack"].variants)
 
-    def test_deep_networks_of_faces_are_the_others_protocol_but_for_seeds_and_images(self, paper):
+    def test_deep_networks_of_faces_are_the_others_protocol_but_for_images(self, paper):
         for data in ("fairface", "celeba"):
             for kind in ("", "_attack"):
                 for scale in SCALES:
@@ -52,7 +52,7 @@ class TestConfiguration:
                     assert apart <= {"depths", "train_images", "batch"}, (data, kind, scale)
                     assert scale == "quick" or "batch" not in apart
             seeds = {n: paper.experiments[f"{data}{n}_attack"].scales["reduced"].seeds for n in ("", "_deep")}
-            assert seeds == {"": 2, "_deep": 1}
+            assert seeds == {"": 1, "_deep": 1}
 
     def test_a_plan_reckons_with_the_least_steps(self, paper):
         p = known(paper, "cifar10_attack/before", "reduced", probed=[])
@@ -95,7 +95,7 @@ class TestConfiguration:
             ("cifar10_attack/before", "paper", 6250),
             ("cifar10_attack/before_deep", "paper", 25000),
             ("celeba_attack/before", "paper", 25000),
-            ("celeba_attack/before", "reduced", 1000),
+            ("celeba_attack/before", "reduced", 5000 * 128 * 7**2 * 4 / 2**20),
         ],
     )
     def test_features_that_are_not_kept_are_computed_every_epoch(self, paper, cell, scale, mib):
@@ -104,32 +104,31 @@ class TestConfiguration:
         more, none = (cost.work("a_attack", {**p, "cache_mb": mb}).conv_flop for mb in (1e6, 0))
         found = cost.work(cell.split("/")[0], p).conv_flop
         below = {18: 0.52 * 0.555e9, 34: 0.44 * 1.159e9, 50: 0.43 * 1.298e9}
-        each = {d: 2 * below[d] * (p["side"] / 32) ** 2 * p["train_images"] * (p["epochs"] - 1) for d in p["depths"]}
-        assert none - more == pytest.approx(sum(each.values()))
-        h = {d: p["train_images"] * {50: 512}.get(d, 128) * (p["side"] / 2) ** 2 * 4 / 2**20 for d in p["depths"]}
+        seen = (p["side"] / {"cifar": 1, "imagenet": 4}[p["stem"]]) ** 2  # pixels that stage 1 sees
+        each = {d: 2 * below[d] * seen / 32**2 * p["train_images"] * (p["epochs"] - 1) for d in p["depths"]}
+        # ImageNet's stem itself is a sixteenth of such a network
+        assert none - more == pytest.approx(sum(each.values()), rel=1e-6 if p["stem"] == "cifar" else 0.08)
+        h = {d: p["train_images"] * {50: 512}.get(d, 128) * seen / 4 * 4 / 2**20 for d in p["depths"]}
         assert max(h.values()) == mib
         assert found - more == pytest.approx(sum(each[d] for d in each if h[d] > p["cache_mb"]))
         # half of it, as bf16 has it, makes the same choice: the plan does not know the precision
         assert {d for d in h if h[d] > p["cache_mb"]} == {d for d in h if h[d] / 2 > p["cache_mb"]}
 
-    def test_the_share_below_the_cut_and_the_auxiliary_network_are_those_of_the_networks(self, paper):
-        """Section 3.2 calls the auxiliary network's overhead limited; the README tells these shares."""
-        for depth, share, weights in ((18, 0.06, 0.03), (34, 0.03, 0.02), (50, 0.28, 0.21)):
-            nets = networks.model(params(paper, "cifar10/unlearn"), depth, 0, (2, 10), CPU).eval()
-            with multiply_adds() as counted:
-                h = nets["extractor"](torch.rand(1, 3, 32, 32))
-            below = sum(counted)
-            with multiply_adds() as counted:
-                nets["classifier"](h)
-            network = below + sum(counted)
-            with multiply_adds() as counted:
-                for name in networks.AUXILIARY:
-                    nets[name](h)
-            assert network == pytest.approx(1024 * cost._FORWARD[depth], rel=0.01)
-            assert below / network == pytest.approx(cost._BELOW[depth], abs=0.01)
+    @pytest.mark.parametrize(("cell", "scale"), [("cifar10/unlearn", "paper"), ("lambdas/l5", "reduced")])
+    def test_the_share_below_the_cut_and_the_auxiliary_network_are_those_of_the_networks(self, paper, cell, scale):
+        """Section 3.2 calls the auxiliary network's overhead limited; the README tells these shares, of CIFAR-10."""
+        p = params(paper, cell, scale)
+        own = scale == "paper"
+        for depth, share, weights in ((18, 0.04, 0.03), (34, 0.02, 0.02), (50, 0.25, 0.21)):
+            nets = networks.model(p, depth, 0, (2, 10), CPU).eval()
+            below, h = multiply_adds(nets["extractor"], torch.rand(1, 3, p["side"], p["side"]))
+            network = below + multiply_adds(nets["classifier"], h)[0]
+            auxiliary = sum(multiply_adds(nets[name], h)[0] for name in networks.AUXILIARY)
+            assert network == pytest.approx(cost.forward(p, depth), rel=0.01 if own else 0.04)
+            assert below / network == pytest.approx(cost._BELOW[depth], abs=0.01 if own else 0.05)
             assert h.shape[1] == cost._CHANNELS[depth]
-            assert cost.auxiliary(1024, depth) == pytest.approx(sum(counted), rel=0.02)
-            assert sum(counted) / network == pytest.approx(share, abs=0.005)
+            assert auxiliary == pytest.approx(cost.auxiliary(p, depth), rel=0.02 if own else 0.2)
+            assert not own or auxiliary / network == pytest.approx(share, abs=0.005)
             small = count(*(nets[name] for name in networks.AUXILIARY))
             assert small / count(nets["extractor"], nets["classifier"]) == pytest.approx(weights, abs=0.005)
 
@@ -155,7 +154,8 @@ class TestConfiguration:
                 p = known(paper, f"{name}/{variant}", scale)
                 if "cache_mb" in p:
                     rows = p.get("attack_images", p["train_images"])
-                    h = rows * max({50: 512}.get(d, 128) for d in p["depths"]) * (p["side"] / 2) ** 2 * 4 / 2**20
+                    inside = p["side"] / {"cifar": 2, "imagenet": 8}[p["stem"]]
+                    h = rows * max({50: 512}.get(d, 128) for d in p["depths"]) * inside**2 * 4 / 2**20
                     kept = min(h, p["cache_mb"])
                     assert experiment.memory_at(scale) >= 1.1 * 2 * kept * 2**20 / 1e6, name
                     asked += 1
