@@ -4,6 +4,7 @@ import pytest
 import torch
 from torch.nn.functional import conv2d, interpolate
 
+from replications.attribute_unlearning import networks
 from replications.attribute_unlearning.enlarged import EnlargedConv2d, shifted
 
 
@@ -40,3 +41,12 @@ def test_under_bf16_the_enlargement_itself_is_not_rounded():
         found = conv(torch.tensor([[[[0.0, 1.0], [0.0, 1.0]]]]))
     assert found.dtype == torch.float32
     torch.testing.assert_close(found[0, 0, 0], torch.linspace(0, 1, 5))
+
+
+@pytest.mark.parametrize(("inside", "side"), [(7, 56), (8, 16), (5, 12), (4, 4)])
+def test_figure_4_s_decoder_doubles_sides_until_they_are_the_image_s(inside, side):
+    net = networks.Rebuilder(40, inside, side)
+    assert net(torch.rand(2, 40, inside, inside)).shape == (2, 3, side, side)
+    widths = [layer.out_channels for layer in net.layers if isinstance(layer, torch.nn.Conv2d)]
+    assert widths == [20, 16, 16][: len(widths)]
+    assert inside * 2 ** len(widths) in range(side, 2 * side)
