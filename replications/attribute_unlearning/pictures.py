@@ -30,7 +30,7 @@ def series(record: Record, name: str, channels: int = 3) -> Pictures:
 
 def strip(axes: Axes, pictures: Pictures, label: str) -> None:
     """Draw pictures (values 0 to 255) in a row, with a label on its left."""
-    axes.imshow(np.concatenate(pictures, axis=1) / 255, interpolation="nearest")
+    axes.imshow(np.concatenate(pictures, axis=1).clip(0, 255) / 255, interpolation="nearest")
     axes.set_xticks([])
     axes.set_yticks([])
     axes.grid(visible=False)
