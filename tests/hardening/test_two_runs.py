@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 import time
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import psutil
@@ -30,15 +31,25 @@ def checkout(tmp_path_factory):
     return copy_checkout(tmp_path_factory.mktemp("two") / "checkout")
 
 
-def start(folder, passes):
+@contextmanager
+def started(folder, passes):
+    """Run Snakemake beside the test; whatever the test finds, nothing of it is left running."""
     snakemake = Path(sys.executable).with_name("snakemake")
-    return subprocess.Popen(
+    run = subprocess.Popen(
         [str(snakemake), *arguments(passes)],
         cwd=folder,
         stdout=subprocess.DEVNULL,
         stderr=(folder / "first.log").open("w"),
         env={**os.environ, "PATH": f"{snakemake.parent}:{os.environ['PATH']}"},
     )
+    try:
+        yield run
+    finally:
+        if run.poll() is None:
+            for process in (*psutil.Process(run.pid).children(recursive=True), run):
+                with suppress(psutil.NoSuchProcess):
+                    process.kill()
+            run.wait()
 
 
 def job_of(run, folder):
@@ -57,23 +68,23 @@ def job_of(run, folder):
 
 def test_the_second_of_two_runs_leaves_the_first_alone_and_a_killed_job_is_named(checkout):
     record = checkout / "results/quick/infoshape/raw/thesis/seed=0.json"
-    first = start(checkout, 100_000)
-    job = job_of(first, checkout)
+    with started(checkout, 100_000) as first:
+        job = job_of(first, checkout)
 
-    second = run_snakemake(checkout, *arguments(100_000))
-    assert second.returncode != 0
-    (line,) = [line for line in second.stderr.splitlines() if "expunge: " in line]
-    assert f"another run is making files asked for in {checkout}: process {first.pid} on this machine" in line
-    assert "infoshape_raw_thesis" in line, "it says what the other was asked for"
-    assert line.endswith("wait for its end, or end it, then give the command again")
-    assert second.stderr.rstrip().endswith(line), "it is the last word"
-    assert "cannot be locked" not in second.stderr
-    assert "Traceback" not in second.stderr
-    assert job.is_running()
-    assert first.poll() is None
+        second = run_snakemake(checkout, *arguments(100_000))
+        assert second.returncode != 0
+        (line,) = [line for line in second.stderr.splitlines() if "expunge: " in line]
+        assert f"another run is making files asked for in {checkout}: process {first.pid} on this machine" in line
+        assert "infoshape_raw_thesis" in line, "it says what the other was asked for"
+        assert line.endswith("wait for its end, or end it, then give the command again")
+        assert second.stderr.rstrip().endswith(line), "it is the last word"
+        assert "cannot be locked" not in second.stderr
+        assert "Traceback" not in second.stderr
+        assert job.is_running()
+        assert first.poll() is None
 
-    job.send_signal(signal.SIGKILL)  # as the kernel does for its memory: 137 for the shell
-    assert first.wait(timeout=300) != 0
+        job.send_signal(signal.SIGKILL)  # as the kernel does for its memory: 137 for the shell
+        assert first.wait(timeout=300) != 0
     said = (checkout / "first.log").read_text()
     (line,) = [line for line in said.splitlines() if "Killed" in line]
     assert "replications.infoshape.experiment results/quick/infoshape/raw/thesis/config.json" in line
