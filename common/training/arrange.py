@@ -54,7 +54,7 @@ def arrange(model: Model, machine: Machine) -> Model:
     """Move a model to the machine's device, its convolutions to the layout that is fast there, and guard them.
 
     In bf16 on a CPU images smaller than a kernel are convolved in fp32 (:mod:`common.models.small_images`); in fp32
-    there, where few places are left, weights get their slope another way (:mod:`common.models.few_places`).
+    there, those that leave few places are one matrix product (:mod:`common.models.few_places`).
     A convolution with channels-last weights gives channels-last results, whatever its input: the images need nothing.
     """
     kernels = [max(m.kernel_size) for m in model.modules() if isinstance(m, nn.Conv2d)]

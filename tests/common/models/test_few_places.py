@@ -1,11 +1,11 @@
-"""A weight's slope tap by tap is the library's, and has slopes of its own."""
+"""A convolution as one matrix product is the library's, in value, slopes and slopes of slopes."""
 
 import pytest
 import torch
 from torch import nn
 
 from common.models import few_places
-from common.models.few_places import FewPlacesConv2d, hasten_few_places, weight_slope
+from common.models.few_places import FewPlacesConv2d, convolve, hasten_few_places
 from common.training.arrange import arrange
 from common.training.machine import Machine
 
@@ -26,20 +26,23 @@ def random(*shape):
 
 
 @pytest.mark.parametrize(("size", "stride", "padding", "height", "width"), SHAPES)
-def test_the_slope_is_that_of_torch(size, stride, padding, height, width):
-    x, weight = random(5, 3, height, width), random(4, 3, *size).requires_grad_()
-    y = nn.functional.conv2d(x, weight, None, stride, padding)
-    slope = random(*y.shape)
-    (expected,) = torch.autograd.grad(y, weight, slope)
-    torch.testing.assert_close(weight_slope(x, slope, weight.shape[2:], stride, padding), expected)
+def test_values_and_slopes_are_those_of_torch(size, stride, padding, height, width):
+    x, weight = random(5, 3, height, width).requires_grad_(), random(4, 3, *size).requires_grad_()
+    expected = nn.functional.conv2d(x, weight, None, stride, padding)
+    found = convolve(x, weight, stride, padding)
+    torch.testing.assert_close(found, expected)
+    slope = random(*expected.shape)
+    for own, theirs in zip(*(torch.autograd.grad(y, (x, weight), slope) for y in (found, expected)), strict=True):
+        torch.testing.assert_close(own, theirs)
 
 
 def test_by_hand_for_one_pixel():
-    # one image of one pixel under a 3x3 kernel: only the middle tap met it
-    found = weight_slope(
-        torch.full((1, 1, 1, 1), 3.0), torch.full((1, 1, 1, 1), 2.0), torch.Size((3, 3)), (1, 1), (1, 1)
-    )
-    assert found.tolist() == [[[[0, 0, 0], [0, 6, 0], [0, 0, 0]]]]
+    # one image of one pixel under a 3x3 kernel: only the middle tap meets it
+    x, weight = torch.full((1, 1, 1, 1), 3.0), torch.arange(9.0).view(1, 1, 3, 3).requires_grad_()
+    found = convolve(x, weight, (1, 1), (1, 1))
+    found.backward(torch.full((1, 1, 1, 1), 2.0))
+    assert found.item() == 12
+    assert weight.grad.tolist() == [[[[0, 0, 0], [0, 6, 0], [0, 0, 0]]]]
 
 
 @pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
@@ -89,19 +92,15 @@ def test_slopes_of_slopes_are_those_of_torch():
 )
 def test_only_where_few_places_are_left(monkeypatch, options, side, taken):
     calls = []
-    monkeypatch.setattr(few_places, "weight_slope", lambda *a: calls.append(1) or weight_slope(*a))
+    monkeypatch.setattr(few_places, "convolve", lambda *a: calls.append(1) or convolve(*a))
     conv = FewPlacesConv2d(2, 2, 3, **{"bias": False, **options})
     conv(torch.randn(2, 2, side, side)).sum().backward()
     assert bool(calls) is taken
 
 
-def test_reading_without_slopes_and_frozen_weights_go_the_plain_way(monkeypatch):
-    monkeypatch.setattr(few_places._Convolution, "apply", lambda *_: pytest.fail("not asked for"))
-    conv = FewPlacesConv2d(2, 2, 3, padding=1, bias=False)
-    with torch.no_grad():
-        conv(torch.randn(1, 2, 2, 2))
-    conv.weight.requires_grad_(False)
-    conv(torch.randn(1, 2, 2, 2))
+def test_a_kernel_larger_than_the_padded_image_is_refused_as_by_torch():
+    with pytest.raises(RuntimeError, match="Kernel size"):
+        FewPlacesConv2d(2, 2, 3, bias=False)(torch.randn(1, 2, 2, 2))
 
 
 def test_in_fp32_on_a_cpu_a_model_is_hastened_and_keeps_its_weights():
