@@ -40,6 +40,7 @@ class Grid(CellAtWork):
         own = steps_of(self.p, len(self.pictures.rows("train", 0)))
         own += attacker.steps_of(self.attack, len(self.pictures.balanced("train", 0, self.p["attack_images"])))
         self.progress = self.expect(len(self.p["grid2"]) * len(self.p["grid3"]) * own)
+        self.progress.resume_at(len(self.done) * own)
 
     def pair(self, seed: int, l2: float, l3: float) -> tuple[dict[str, float], str]:
         """Return what one pair of lambdas gives, from an interrupted run's notes where they have it."""

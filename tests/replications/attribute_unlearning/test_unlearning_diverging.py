@@ -22,10 +22,15 @@ def test_an_interrupted_grid_takes_its_pairs_up(root, tmp_path, monkeypatch):
             raise KeyboardInterrupt
         return true(*arguments, **more)
 
+    expect, expected = lambdas.Grid.expect, []
+    monkeypatch.setattr(lambdas.Grid, "expect", lambda grid, each: expected.append(expect(grid, each)) or expected[-1])
     monkeypatch.setattr(lambdas.attacker, "fit", killed)
     assert run(plan, "lambdas/l5", tmp_path / "cut") == 130
     assert run(plan, "lambdas/l5", tmp_path / "cut") == 0
     assert len(asked) == 5, "the third again, and the fourth"
+    cut, resumed = expected
+    assert cut.done < cut.total
+    assert resumed.done == resumed.total, "pairs taken up count as done, or time left would count them again"
     first, second = (record(tmp_path / f, "lambdas/l5")["metrics"] for f in ("whole", "cut"))
     assert first == second
     assert not list((tmp_path / "cut").rglob(".checkpoint*"))
