@@ -40,7 +40,7 @@ class TestConfiguration:
         for name in ("cifar10", "fairface", "fairface_deep", "celeba", "celeba_deep"):
             assert set(paper.experiments[name].variants) == set(paper.experiments[f"{name}_attack"].variants)
 
-    def test_deep_networks_of_faces_are_the_others_protocol_but_for_images(self, paper):
+    def test_deep_networks_of_faces_are_the_others_protocol_but_for_what_d14_tells(self, paper):
         for data in ("fairface", "celeba"):
             for kind in ("", "_attack"):
                 for scale in SCALES:
@@ -49,9 +49,11 @@ class TestConfiguration:
                         for name, v in (("", "before"), ("_deep", "before_deep"))
                     )
                     apart = {key for key in one if one[key] != deep[key]}
-                    reduced = {"": {"side"}, "_attack": {"epochs"}}[kind]
+                    reduced = {"": {"side", "lr"}, "_attack": {"epochs"}}[kind]
                     at = {"paper": set(), "reduced": reduced, "quick": {"train_images", "batch"}}
                     assert apart <= {"depths", *at[scale]}, (data, kind, scale)
+                    if kind == "" and scale == "reduced":
+                        assert deep["lr"] == one["lr"] / 4, "D14: at the rate of ResNet-18 ResNet-50 fits nothing"
 
     def test_a_plan_reckons_with_the_least_steps(self, paper):
         p = known(paper, "cifar10_attack/before", "reduced", probed=[])
